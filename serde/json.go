@@ -1,0 +1,78 @@
+package serde
+
+import (
+	"bytes"
+	jsonv1 "encoding/json"
+	"encoding/json/v2"
+	"fmt"
+	"reflect"
+)
+
+// JSON is the serde of T as one JSON text (RFC 8259), by encoding/json/v2 and its field tags.
+//
+// Encoding is deterministic: fields in the order of the struct, map keys sorted, no white space. A nil slice or map is
+// written as null and an empty one as [] or {}, so that both come back as they were. A time.Duration is a number of
+// nanoseconds. Strings that are not valid UTF-8, NaN and infinities are errors.
+//
+// Decoding takes any white space, order of members and unknown members. Errors are: invalid UTF-8, a name twice in one
+// object, a value of another type, a number out of range, anything but white space after the value. Names match by case.
+//
+// If T is a pointer, nil is Kafka's null ([Nuller]); the JSON text null also decodes to nil.
+//
+// What JSON does not hold is lost: unexported fields, a time's monotonic clock, the dynamic type behind an interface.
+func JSON[T any]() Serde[T] {
+	s := jsonSerde[T]{name: fmt.Sprintf("JSON[%s]", reflect.TypeFor[T]())}
+	if reflect.TypeFor[T]().Kind() == reflect.Pointer {
+		return jsonPointer[T]{s}
+	}
+	return s
+}
+
+var jsonOptions = json.JoinOptions(
+	json.Deterministic(true),
+	json.FormatNilSliceAsNull(true),
+	json.FormatNilMapAsNull(true),
+	jsonv1.FormatDurationAsNano(true),
+)
+
+type jsonSerde[T any] struct{ name string }
+
+func (s jsonSerde[T]) Append(dst []byte, v T) ([]byte, error) {
+	w := bytes.NewBuffer(dst) // the encoder writes straight into the room behind len(dst)
+	if err := json.MarshalWrite(w, &v, jsonOptions); err != nil {
+		return dst, fmt.Errorf("serde: %s: %w", s.name, detail{err})
+	}
+	return w.Bytes(), nil
+}
+
+func (s jsonSerde[T]) Decode(b []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(b, &v, jsonOptions); err != nil {
+		var zero T
+		return zero, fmt.Errorf("serde: %s: %s: %w", s.name, shown(b), detail{err})
+	}
+	return v, nil
+}
+
+// jsonPointer is JSON of a pointer type, whose nil is Kafka's null.
+type jsonPointer[T any] struct{ jsonSerde[T] }
+
+func (jsonPointer[T]) IsNull(v T) bool {
+	var null T
+	return any(v) == any(null) // compares two pointers
+}
+
+func (s jsonPointer[T]) Append(dst []byte, v T) ([]byte, error) {
+	if s.IsNull(v) {
+		return dst, errNull
+	}
+	return s.jsonSerde.Append(dst, v)
+}
+
+func (s jsonPointer[T]) Decode(b []byte) (T, error) {
+	if b == nil {
+		var null T
+		return null, nil
+	}
+	return s.jsonSerde.Decode(b)
+}
