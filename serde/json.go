@@ -6,6 +6,7 @@ import (
 	"encoding/json/v2"
 	"fmt"
 	"reflect"
+	"sync"
 )
 
 // JSON is the serde of T as one JSON text (RFC 8259), by encoding/json/v2 and its field tags.
@@ -21,7 +22,7 @@ import (
 //
 // What JSON does not hold is lost: unexported fields, a time's monotonic clock, the dynamic type behind an interface.
 func JSON[T any]() Serde[T] {
-	s := jsonSerde[T]{name: fmt.Sprintf("JSON[%s]", reflect.TypeFor[T]())}
+	s := newJSON[T]()
 	if reflect.TypeFor[T]().Kind() == reflect.Pointer {
 		return jsonPointer[T]{s}
 	}
@@ -35,23 +36,50 @@ var jsonOptions = json.JoinOptions(
 	jsonv1.FormatDurationAsNano(true),
 )
 
-type jsonSerde[T any] struct{ name string }
+// jsonSerde holds its variables in a pool: what encoding/json is given lives on the heap, and that is one variable for
+// each goroutine at work instead of two for each record.
+type jsonSerde[T any] struct {
+	name      string
+	variables *sync.Pool // of *jsonVariable[T]
+}
+
+// jsonVariable holds the zero value and no buffer between uses.
+type jsonVariable[T any] struct {
+	v T
+	w bytes.Buffer
+}
+
+func newJSON[T any]() jsonSerde[T] {
+	return jsonSerde[T]{
+		name:      fmt.Sprintf("JSON[%s]", reflect.TypeFor[T]()),
+		variables: &sync.Pool{New: func() any { return new(jsonVariable[T]) }},
+	}
+}
+
+func (s jsonSerde[T]) release(x *jsonVariable[T]) {
+	*x = jsonVariable[T]{}
+	s.variables.Put(x)
+}
 
 func (s jsonSerde[T]) Append(dst []byte, v T) ([]byte, error) {
-	w := bytes.NewBuffer(dst) // the encoder writes straight into the room behind len(dst)
-	if err := json.MarshalWrite(w, &v, jsonOptions); err != nil {
+	x := s.variables.Get().(*jsonVariable[T])
+	defer s.release(x)
+	x.v = v
+	x.w = *bytes.NewBuffer(dst) // the encoder writes straight into the room behind len(dst)
+	if err := json.MarshalWrite(&x.w, &x.v, jsonOptions); err != nil {
 		return dst, fmt.Errorf("serde: %s: %w", s.name, detail{err})
 	}
-	return w.Bytes(), nil
+	return x.w.Bytes(), nil
 }
 
 func (s jsonSerde[T]) Decode(b []byte) (T, error) {
-	var v T
-	if err := json.Unmarshal(b, &v, jsonOptions); err != nil {
+	x := s.variables.Get().(*jsonVariable[T])
+	defer s.release(x)
+	if err := json.Unmarshal(b, &x.v, jsonOptions); err != nil {
 		var zero T
 		return zero, fmt.Errorf("serde: %s: %s: %w", s.name, shown(b), detail{err})
 	}
-	return v, nil
+	return x.v, nil
 }
 
 // jsonPointer is JSON of a pointer type, whose nil is Kafka's null.

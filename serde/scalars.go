@@ -133,11 +133,12 @@ func (boolSerde) Decode(b []byte) (bool, error) {
 type timeSerde struct{}
 
 func (timeSerde) Append(dst []byte, v time.Time) ([]byte, error) {
-	// Outside of these seconds UnixMilli wraps around.
-	if s := v.Unix(); s <= math.MinInt64/1000 || s >= math.MaxInt64/1000 {
+	seconds, ms := v.Unix(), v.UnixMilli()
+	// UnixMilli wraps around outside of int64; in the first and last second only some milliseconds do.
+	if seconds < math.MinInt64/1000-1 || seconds > math.MaxInt64/1000 || (seconds < 0) != (ms < 0) {
 		return dst, fmt.Errorf("serde: Time: year %d does not fit into 64 bits of milliseconds", v.Year())
 	}
-	return binary.BigEndian.AppendUint64(dst, uint64(v.UnixMilli())), nil
+	return binary.BigEndian.AppendUint64(dst, uint64(ms)), nil
 }
 
 func (timeSerde) Decode(b []byte) (time.Time, error) {
