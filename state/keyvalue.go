@@ -1,0 +1,233 @@
+package state
+
+import (
+	"iter"
+
+	"github.com/rivusio/rivusio/serde"
+)
+
+// KeyValue is a store of one row per key, as operators and user code see it: the partition of the task that asks, on that
+// task's goroutine.
+//
+// A value that a read gives is the store's: change it in place only to Put it afterwards. Loops over rows may stop early,
+// and may change the store: whether they see rows that change meanwhile is not said. After an error a loop ends.
+type KeyValue[K, V any] interface {
+	// Get returns the value of a key; the bool is false if there is none.
+	Get(k K) (V, bool, error)
+	// Put sets the value of a key, with the timestamp of the record in work. A null of the value's serde deletes it.
+	Put(k K, v V) error
+	// Delete deletes the row of a key, if there is one.
+	Delete(k K) error
+	// GetRow is Get with the row's timestamp.
+	GetRow(k K) (Row[K, V], bool, error)
+	// PutRow is Put with a timestamp of the caller's.
+	PutRow(r Row[K, V]) error
+	// Range reads the rows of the keys from one to another, both included, in the unsigned order of their encodings.
+	Range(from, to K) iter.Seq2[Row[K, V], error]
+	// ReverseRange is Range in descending order.
+	ReverseRange(from, to K) iter.Seq2[Row[K, V], error]
+	// Prefix reads the rows whose encoded keys begin with p.
+	Prefix(p []byte) iter.Seq2[Row[K, V], error]
+	// All reads all rows.
+	All() iter.Seq2[Row[K, V], error]
+	// ReverseAll is All in descending order.
+	ReverseAll() iter.Seq2[Row[K, V], error]
+}
+
+// KeyValueStore is one partition of a key-value store. It implements [Store] and [KeyValue].
+type KeyValueStore[K, V any] struct {
+	core[V]
+	keys    serde.Serde[K]
+	group   *group
+	scratch []byte
+}
+
+// NewKeyValue makes the store of a partition. Keys are the same if their encodings are.
+func NewKeyValue[K, V any](c Config, k serde.Serde[K], v serde.Serde[V]) *KeyValueStore[K, V] {
+	s := &KeyValueStore[K, V]{core: newCore(c, 0, v), keys: k}
+	s.cache.budget.join(&s.cache)
+	s.group = s.cache.addGroup(0)
+	return s
+}
+
+func (s *KeyValueStore[K, V]) encode(k K) error {
+	key, err := s.keys.Append(s.scratch[:0], k)
+	if err != nil {
+		return s.errorf("key: %w", err)
+	}
+	s.scratch = key
+	return nil
+}
+
+// Lookup returns the slot of a key, loading the row if it is not cached. Without a row the slot is not Present; Set then
+// makes one. It is the fast way of aggregates: one look-up for a read and a write.
+func (s *KeyValueStore[K, V]) Lookup(k K) (*Slot[V], error) {
+	if err := s.encode(k); err != nil {
+		return nil, err
+	}
+	if slot := s.cache.find(s.group, s.scratch); slot != nil {
+		return slot, nil
+	}
+	return s.load(0, s.scratch)
+}
+
+// blind is Lookup for a slot that is to be overwritten: it does not read the row.
+func (s *KeyValueStore[K, V]) blind(k K) (*Slot[V], error) {
+	if err := s.encode(k); err != nil {
+		return nil, err
+	}
+	if slot := s.cache.find(s.group, s.scratch); slot != nil {
+		return slot, nil
+	}
+	return s.insert(0, s.scratch, int(s.averageBytes)), nil
+}
+
+// Set gives a slot, as the last Lookup returned it, a value and the event time (ms) of the update.
+func (s *KeyValueStore[K, V]) Set(slot *Slot[V], v V, timestamp int64) { s.set(slot, v, timestamp) }
+
+// Remove deletes the row of a slot, as the last Lookup returned it.
+func (s *KeyValueStore[K, V]) Remove(slot *Slot[V]) { s.remove(slot) }
+
+// OnCommit makes EmitDirty call emit for every changed row; a deleted one is not Present. It is set once, before the first
+// change.
+func (s *KeyValueStore[K, V]) OnCommit(emit func(k K, slot *Slot[V]) error) {
+	s.listen(func(slot *Slot[V]) error {
+		k, err := s.keys.Decode([]byte(slot.key))
+		if err != nil {
+			return s.errorf("key of a row: %w", err)
+		}
+		return emit(k, slot)
+	})
+}
+
+// Flush implements [Store].
+func (s *KeyValueStore[K, V]) Flush(log func(key, value []byte) error) error {
+	groups := s.cache.dirty
+	if err := s.flush(groups, log); err != nil {
+		return err
+	}
+	s.cache.dirty = groups[:0]
+	s.cache.budget.room()
+	return nil
+}
+
+// Abort implements [Store].
+func (s *KeyValueStore[K, V]) Abort() {
+	s.abort()
+	s.group = s.cache.addGroup(0)
+}
+
+// Get implements [KeyValue].
+func (s *KeyValueStore[K, V]) Get(k K) (v V, found bool, err error) {
+	slot, err := s.Lookup(k)
+	if err != nil {
+		return v, false, err
+	}
+	return slot.Value, slot.Present, nil
+}
+
+// GetRow implements [KeyValue].
+func (s *KeyValueStore[K, V]) GetRow(k K) (r Row[K, V], found bool, err error) {
+	slot, err := s.Lookup(k)
+	if err != nil || !slot.Present {
+		return r, false, err
+	}
+	return Row[K, V]{Key: k, Value: slot.Value, Timestamp: slot.Timestamp}, true, nil
+}
+
+// Put implements [KeyValue].
+func (s *KeyValueStore[K, V]) Put(k K, v V) error {
+	return s.PutRow(Row[K, V]{Key: k, Value: v, Timestamp: s.timestamp()})
+}
+
+// PutRow implements [KeyValue].
+func (s *KeyValueStore[K, V]) PutRow(r Row[K, V]) error {
+	slot, err := s.blind(r.Key)
+	if err != nil {
+		return err
+	}
+	s.set(slot, r.Value, r.Timestamp)
+	return nil
+}
+
+// Delete implements [KeyValue].
+func (s *KeyValueStore[K, V]) Delete(k K) error {
+	slot, err := s.blind(k)
+	if err != nil {
+		return err
+	}
+	s.remove(slot)
+	slot.Timestamp = s.timestamp()
+	return nil
+}
+
+// Range implements [KeyValue].
+func (s *KeyValueStore[K, V]) Range(from, to K) iter.Seq2[Row[K, V], error] {
+	return s.between(from, to, false)
+}
+
+// ReverseRange implements [KeyValue].
+func (s *KeyValueStore[K, V]) ReverseRange(from, to K) iter.Seq2[Row[K, V], error] {
+	return s.between(from, to, true)
+}
+
+func (s *KeyValueStore[K, V]) between(from, to K, reverse bool) iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) {
+		lower, err := s.keys.Append([]byte{}, from)
+		if err != nil {
+			yield(Row[K, V]{}, s.errorf("key: %w", err))
+			return
+		}
+		upper, err := s.keys.Append([]byte{}, to)
+		if err != nil {
+			yield(Row[K, V]{}, s.errorf("key: %w", err))
+			return
+		}
+		s.rows(lower, append(upper, 0), reverse, yield)
+	}
+}
+
+// Prefix implements [KeyValue].
+func (s *KeyValueStore[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) { s.rows(p, after(p), false, yield) }
+}
+
+// All implements [KeyValue].
+func (s *KeyValueStore[K, V]) All() iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) { s.rows(nil, nil, false, yield) }
+}
+
+// ReverseAll implements [KeyValue].
+func (s *KeyValueStore[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) { s.rows(nil, nil, true, yield) }
+}
+
+func (s *KeyValueStore[K, V]) rows(lower, upper []byte, reverse bool, yield func(Row[K, V], error) bool) {
+	stopped := false
+	var bad error
+	err := s.scan(lower, upper, reverse, s.cache.dirty, func(key []byte, v V, timestamp int64) bool {
+		k, err := s.keys.Decode(key)
+		if err != nil {
+			bad = s.errorf("key of a row: %w", err)
+			return false
+		}
+		stopped = !yield(Row[K, V]{Key: k, Value: v, Timestamp: timestamp}, nil)
+		return !stopped
+	})
+	if bad != nil {
+		err = bad
+	}
+	if err != nil && !stopped {
+		yield(Row[K, V]{}, err)
+	}
+}
+
+// after returns the smallest key that is larger than all keys with a prefix, nil if there is none.
+func after(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			return append(append([]byte{}, prefix[:i]...), prefix[i]+1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package state
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// Window is a store of one row per key and window start, as operators and user code see it; see [KeyValue] for what
+// holds of values and loops.
+//
+// With T the largest window start ever put and R the retention, a row is seen while its start >= T-R+1. A put or delete
+// of an older window is ignored, as the in-memory window store of Kafka Streams does.
+type Window[K, V any] interface {
+	// Get returns the value of a key in the window that starts there (ms).
+	Get(k K, start int64) (V, bool, error)
+	// Put sets it, with the timestamp of the record in work. A null of the value's serde deletes it.
+	Put(k K, start int64, v V) error
+	// Delete deletes it.
+	Delete(k K, start int64) error
+	// Fetch reads the rows of one key whose windows start from one time to another (ms), both included, in that order.
+	Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// Scan reads the rows of all keys whose windows start from one time to another, both included: by start, then in the
+	// unsigned order of the encoded keys.
+	Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// All is Scan over all windows.
+	All() iter.Seq2[Row[windows.Keyed[K], V], error]
+}
+
+// WindowConfig says what windows a store keeps, and for how long.
+type WindowConfig struct {
+	SizeMs      int64 // of the windows in the keys that reads return
+	RetentionMs int64 // R of [Window]; at least 1
+}
+
+// WindowStore is one partition of a window store. It implements [Store] and [Window]. Rows of one window lie together,
+// in the cache and in the backend, so that reading or expiring a window touches only that.
+type WindowStore[K, V any] struct {
+	core[V]
+	keys    serde.Serde[K]
+	windows WindowConfig
+	scratch []byte
+
+	// hold is the start from which rows are kept whatever T is, and committedHold what it goes back to on an abort.
+	hold, committedHold int64
+
+	// starts are those that may have rows, in order; known once Fetch needed them.
+	starts      []int64
+	startsKnown bool
+}
+
+// notHeld is a hold that keeps nothing.
+const notHeld = math.MaxInt64
+
+// NewWindow makes the store of a partition. Keys are the same if their encodings are.
+func NewWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *WindowStore[K, V] {
+	s := &WindowStore[K, V]{core: newCore(c, windows.TimeBytes, v), keys: k, windows: w, hold: notHeld, committedHold: notHeld}
+	s.cache.budget.join(&s.cache)
+	return s
+}
+
+// HoldFrom keeps the rows of windows that start at or after a time, for they still wait for their close: they stay
+// visible and can be put whatever the retention says. An operator that emits on close calls it when it starts and after
+// each close. An abort goes back to what held at the last commit.
+func (s *WindowStore[K, V]) HoldFrom(start int64) {
+	if s.hold == notHeld {
+		s.committedHold = start
+	}
+	s.hold = start
+}
+
+// bound is the first start that is visible. It never goes down but by an abort.
+func (s *WindowStore[K, V]) bound() int64 {
+	return max(s.times.Kept, min(s.times.Put-s.windows.RetentionMs+1, s.hold))
+}
+
+// rowKey leaves the row key of a window in scratch.
+func (s *WindowStore[K, V]) rowKey(k K, start int64) error {
+	key, err := s.keys.Append(windows.AppendTime(s.scratch[:0], start), k)
+	if err != nil {
+		return s.errorf("key: %w", err)
+	}
+	s.scratch = key
+	return nil
+}
+
+// cached returns the slot of the key in scratch, or nil.
+func (s *WindowStore[K, V]) cached(start int64) *Slot[V] {
+	if g := s.cache.group(start); g != nil {
+		return s.cache.find(g, s.scratch[windows.TimeBytes:])
+	}
+	if s.startsKnown {
+		s.noteStart(start)
+	}
+	return nil
+}
+
+// Lookup returns the slot of a key in the window that starts there (ms), loading the row if it is not cached. Without a
+// row the slot is not Present; Set then makes one. It is false, without a slot, if the window is older than what is kept.
+func (s *WindowStore[K, V]) Lookup(k K, start int64) (*Slot[V], bool, error) {
+	if start < s.bound() {
+		return nil, false, nil
+	}
+	if err := s.rowKey(k, start); err != nil {
+		return nil, false, err
+	}
+	if slot := s.cached(start); slot != nil {
+		return slot, true, nil
+	}
+	slot, err := s.load(start, s.scratch)
+	return slot, err == nil, err
+}
+
+// blind is Lookup for a slot that is to be overwritten: it does not read the row.
+func (s *WindowStore[K, V]) blind(k K, start int64) (*Slot[V], error) {
+	if start < s.bound() {
+		return nil, nil
+	}
+	if err := s.rowKey(k, start); err != nil {
+		return nil, err
+	}
+	if slot := s.cached(start); slot != nil {
+		return slot, nil
+	}
+	return s.insert(start, s.scratch, int(s.averageBytes)), nil
+}
+
+// Set gives a slot, as the last Lookup returned it, a value and the event time (ms) of the update.
+func (s *WindowStore[K, V]) Set(slot *Slot[V], v V, timestamp int64) {
+	s.times.Put = max(s.times.Put, slot.group.start)
+	s.set(slot, v, timestamp)
+}
+
+// Remove deletes the row of a slot, as the last Lookup returned it.
+func (s *WindowStore[K, V]) Remove(slot *Slot[V]) {
+	s.times.Put = max(s.times.Put, slot.group.start)
+	s.remove(slot)
+}
+
+// OnCommit makes EmitDirty call emit for every changed row; a deleted one is not Present. It is set once, before the first
+// change.
+func (s *WindowStore[K, V]) OnCommit(emit func(k K, start int64, slot *Slot[V]) error) {
+	s.listen(func(slot *Slot[V]) error {
+		k, err := s.keys.Decode([]byte(slot.key[windows.TimeBytes:]))
+		if err != nil {
+			return s.errorf("key of a row: %w", err)
+		}
+		return emit(k, slot.group.start, slot)
+	})
+}
+
+// Flush implements [Store].
+func (s *WindowStore[K, V]) Flush(log func(key, value []byte) error) error {
+	if kept := s.bound(); kept > s.times.Kept {
+		s.times.Kept = kept
+		s.expire(kept)
+	}
+	groups := s.cache.dirty
+	sortGroups(groups)
+	if err := s.flush(groups, log); err != nil {
+		return err
+	}
+	s.cache.dirty = groups[:0]
+	s.cache.budget.room()
+	return nil
+}
+
+// expire drops the cached rows of windows that start before kept. A row that has yet to be emitted stays, but is not flushed.
+func (s *WindowStore[K, V]) expire(kept int64) {
+	s.cache.dirty = slices.DeleteFunc(s.cache.dirty, func(g *group) bool { return g.start < kept })
+	for start, g := range s.cache.groups {
+		if start >= kept {
+			continue
+		}
+		g.dirty, g.sorted = nil, 0
+		for _, i := range g.slots {
+			slot := s.cache.at(i)
+			if slot.dirty {
+				s.cache.clean(slot)
+			}
+			if !slot.changed {
+				s.cache.drop(slot)
+			}
+		}
+		if len(g.slots) == 0 {
+			s.cache.dropGroup(g)
+		}
+	}
+	i, _ := slices.BinarySearch(s.starts, kept)
+	s.starts = slices.Delete(s.starts, 0, i)
+}
+
+// Commit implements [Store].
+func (s *WindowStore[K, V]) Commit(offset int64) {
+	s.core.Commit(offset)
+	s.committedHold = s.hold
+}
+
+// Abort implements [Store].
+func (s *WindowStore[K, V]) Abort() {
+	s.abort()
+	s.hold = s.committedHold
+}
+
+// Get implements [Window].
+func (s *WindowStore[K, V]) Get(k K, start int64) (v V, found bool, err error) {
+	slot, kept, err := s.Lookup(k, start)
+	if err != nil || !kept {
+		return v, false, err
+	}
+	return slot.Value, slot.Present, nil
+}
+
+// Put implements [Window].
+func (s *WindowStore[K, V]) Put(k K, start int64, v V) error {
+	slot, err := s.blind(k, start)
+	if slot != nil {
+		s.Set(slot, v, s.timestamp())
+	}
+	return err
+}
+
+// Delete implements [Window].
+func (s *WindowStore[K, V]) Delete(k K, start int64) error {
+	slot, err := s.blind(k, start)
+	if slot != nil {
+		s.Remove(slot)
+		slot.Timestamp = s.timestamp()
+	}
+	return err
+}
+
+// Scan implements [Window].
+func (s *WindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
+		from := max(from, s.bound())
+		if from > to {
+			return
+		}
+		lower := windows.AppendTime(nil, from)
+		var upper []byte
+		if to < math.MaxInt64 {
+			upper = windows.AppendTime(nil, to+1)
+		}
+		var groups []*group
+		for _, g := range s.cache.dirty {
+			if from <= g.start && g.start <= to {
+				groups = append(groups, g)
+			}
+		}
+		sortGroups(groups)
+		stopped := false
+		var bad error
+		err := s.scan(lower, upper, false, groups, func(key []byte, v V, timestamp int64) bool {
+			k, err := s.keyed(key)
+			if err != nil {
+				bad = err
+				return false
+			}
+			stopped = !yield(Row[windows.Keyed[K], V]{Key: k, Value: v, Timestamp: timestamp}, nil)
+			return !stopped
+		})
+		if bad != nil {
+			err = bad
+		}
+		if err != nil && !stopped {
+			yield(Row[windows.Keyed[K], V]{}, err)
+		}
+	}
+}
+
+// All implements [Window].
+func (s *WindowStore[K, V]) All() iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.Scan(math.MinInt64, math.MaxInt64)
+}
+
+// keyed decodes a row key.
+func (s *WindowStore[K, V]) keyed(rowKey []byte) (windows.Keyed[K], error) {
+	start, ok := windows.Time(rowKey)
+	if !ok {
+		return windows.Keyed[K]{}, s.errorf("key of a row has %d bytes, want at least %d", len(rowKey), windows.TimeBytes)
+	}
+	k, err := s.keys.Decode(rowKey[windows.TimeBytes:])
+	if err != nil {
+		return windows.Keyed[K]{}, s.errorf("key of a row: %w", err)
+	}
+	return windows.Key(k, s.window(start)), nil
+}
+
+func (s *WindowStore[K, V]) window(start int64) windows.Window {
+	if start > math.MaxInt64-s.windows.SizeMs {
+		return windows.Window{Start: start, End: math.MaxInt64}
+	}
+	return windows.Window{Start: start, End: start + s.windows.SizeMs}
+}
+
+func sortGroups(groups []*group) {
+	slices.SortFunc(groups, func(a, b *group) int { return cmp.Compare(a.start, b.start) })
+}
