@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+)
+
+// Finish finds the sub-topologies: the sets of nodes that are connected by edges or shared stores, in the order of
+// their first nodes. Nothing of the topology may change afterwards.
+func (t *Topology) Finish() {
+	group := components(t)
+	t.SubTopologies = nil
+	subs := make(map[int]*SubTopology)
+	for _, n := range t.Nodes {
+		sub := subs[group[n.ID]]
+		if sub == nil {
+			sub = &SubTopology{ID: len(t.SubTopologies)}
+			subs[group[n.ID]] = sub
+			t.SubTopologies = append(t.SubTopologies, sub)
+		}
+		sub.add(n)
+	}
+	for _, sub := range t.SubTopologies {
+		slices.Sort(sub.Sources)
+		sub.Sources = slices.Compact(sub.Sources)
+		slices.Sort(sub.Sinks)
+		sub.Sinks = slices.Compact(sub.Sinks)
+		sub.Hash = sub.hash()
+	}
+}
+
+func (s *SubTopology) add(n *Node) {
+	s.Nodes = append(s.Nodes, n)
+	for _, store := range n.Stores {
+		if !slices.Contains(s.Stores, store) {
+			s.Stores = append(s.Stores, store)
+		}
+	}
+	if n.Source != nil {
+		s.Sources = append(s.Sources, n.Source.Topic)
+	}
+	if n.Sink != nil {
+		s.Sinks = append(s.Sinks, n.Sink.Topic)
+	}
+}
+
+// components numbers the connected nodes alike: the smallest ID among them.
+func components(t *Topology) []int {
+	parent := make([]int, len(t.Nodes))
+	for i := range parent {
+		parent[i] = i
+	}
+	var find func(int) int
+	find = func(i int) int {
+		if parent[i] != i {
+			parent[i] = find(parent[i])
+		}
+		return parent[i]
+	}
+	union := func(a, b int) {
+		a, b = find(a), find(b)
+		parent[max(a, b)] = min(a, b)
+	}
+	sources := make(map[string]int)
+	for _, n := range t.Nodes {
+		for _, child := range n.Children {
+			union(n.ID, child.ID)
+		}
+		if n.Source == nil {
+			continue
+		}
+		// Two readers of one topic are in one task, or its records would be fetched twice.
+		if first, ok := sources[n.Source.Topic]; ok {
+			union(first, n.ID)
+		} else {
+			sources[n.Source.Topic] = n.ID
+		}
+	}
+	for _, store := range t.Stores {
+		for _, n := range store.Nodes[min(1, len(store.Nodes)):] {
+			union(store.Nodes[0].ID, n.ID)
+		}
+	}
+	for i := range parent {
+		parent[i] = find(i)
+	}
+	return parent
+}
+
+// hash covers what tasks of other instances must agree on: topics, operators with their edges, stores.
+func (s *SubTopology) hash() uint64 {
+	h := fnv.New64a()
+	for _, n := range s.Nodes {
+		fmt.Fprintf(h, "%s\x00%s\x00", n.Op, n.Name)
+		for _, p := range n.Parents {
+			fmt.Fprintf(h, "<%s\x00", p.Name)
+		}
+		if n.Source != nil {
+			fmt.Fprintf(h, "r%s\x00", n.Source.Topic)
+		}
+		if n.Sink != nil {
+			fmt.Fprintf(h, "w%s\x00", n.Sink.Topic)
+		}
+	}
+	for _, store := range s.Stores {
+		fmt.Fprintf(h, "s%s\x00%d\x00%s\x00%d\x00", store.Name, store.Kind, store.Changelog, store.RetentionMs)
+	}
+	return h.Sum64()
+}

@@ -1,0 +1,192 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/state"
+)
+
+// Topology is a built topology. See G1.
+type Topology struct {
+	Application   string
+	Nodes         []*Node  // by declaration
+	Stores        []*Store // by declaration
+	Repartitions  []*Repartition
+	CoPartitions  []CoPartition
+	SubTopologies []*SubTopology
+}
+
+// Node is one operator, source or sink.
+type Node struct {
+	ID       int    // index in Topology.Nodes
+	Name     string // unique; generated ones are OP-ID
+	Op       string // what it is: "filter", "source" …
+	Parents  []*Node
+	Children []*Node // in the order in which they are served
+	Stores   []*Store
+	Source   *Source // nil if the node reads no topic
+	Sink     *Sink   // nil if the node writes no topic
+
+	// Make makes the operator for a task: a func(*operators.Input) error for a source, else an operators.Forward of the
+	// node's input types. It gets those of its children from [Next] and [Made].
+	Make func(in *Instance) any
+}
+
+// Source says what a node reads.
+type Source struct {
+	Topic    string
+	Internal bool // a repartition topic of this topology
+}
+
+// Sink says what a node writes.
+type Sink struct {
+	Topic    string
+	Internal bool // a repartition topic of this topology
+}
+
+// Store is a store of the topology; every task of its sub-topology has one partition of it.
+type Store struct {
+	Name      string
+	Kind      state.Kind
+	Changelog string // name of its changelog topic; "" for none
+	InMemory  bool   // kept in memory, restored from the changelog at every start
+	// RetentionMs is how long a window store keeps a window after its start; 0 for other kinds.
+	RetentionMs int64
+	Nodes       []*Node // those that use it
+	// Open makes one partition of the store.
+	Open func(c state.Config) state.Store
+}
+
+// Repartition is a topic through which records move to the partition of their new key.
+type Repartition struct {
+	Name       string // as the user gave it
+	Topic      string
+	Partitions int32 // 0: as many as the largest topic upstream, or as the other side of a join
+}
+
+// CoPartition says that topics must have the same number of partitions.
+type CoPartition struct {
+	Node   *Node // whose inputs they are
+	Topics []string
+}
+
+// SubTopology is a part of the topology that is connected by something else than a topic. It is what tasks are made of.
+type SubTopology struct {
+	ID      int
+	Nodes   []*Node
+	Stores  []*Store
+	Sources []string // topics that it reads, sorted
+	Sinks   []string // topics that it writes, sorted
+	Hash    uint64   // changes when anything changes that tasks of other instances must agree on
+}
+
+// Instance is the operators of one task.
+type Instance struct {
+	Scope  *operators.Scope
+	Inputs map[string][]func(*operators.Input) error // by topic
+
+	Contexts []*operators.Context // of all nodes, in the order of the sub-topology
+	contexts map[*Node]*operators.Context
+	made     map[*Node]any
+	err      error
+}
+
+// Instantiate makes the operators of a sub-topology for a task. The scope's Runtime must give its stores. It returns what
+// an operator's own initialisation failed with; panics of user code are the caller's to recover.
+func Instantiate(sub *SubTopology, scope *operators.Scope) (*Instance, error) {
+	in := &Instance{
+		Scope:    scope,
+		Inputs:   make(map[string][]func(*operators.Input) error),
+		contexts: make(map[*Node]*operators.Context),
+		made:     make(map[*Node]any),
+	}
+	for _, n := range sub.Nodes {
+		in.Context(n)
+		if n.Source != nil {
+			in.Inputs[n.Source.Topic] = append(in.Inputs[n.Source.Topic], in.Made(n).(func(*operators.Input) error))
+		}
+	}
+	if in.err != nil {
+		return nil, in.err
+	}
+	return in, nil
+}
+
+// Fail makes [Instantiate] return an error; the first one counts.
+func (in *Instance) Fail(err error) {
+	if in.err == nil {
+		in.err = err
+	}
+}
+
+// Context is the context of a node in this task.
+func (in *Instance) Context(n *Node) *operators.Context {
+	c := in.contexts[n]
+	if c == nil {
+		c = operators.NewContext(n.Name, in.Scope)
+		in.contexts[n] = c
+		in.Contexts = append(in.Contexts, c)
+	}
+	return c
+}
+
+// Made is the operator of a node in this task; a node with several parents is made once.
+func (in *Instance) Made(n *Node) any {
+	made, ok := in.made[n]
+	if !ok {
+		made = n.Make(in)
+		in.made[n] = made
+	}
+	return made
+}
+
+// Next is what a node forwards to: all its children, which must take records of these types.
+func Next[K, V any](in *Instance, n *Node) operators.Forward[K, V] {
+	next := make([]operators.Forward[K, V], len(n.Children))
+	for i, child := range n.Children {
+		next[i] = in.Made(child).(operators.Forward[K, V])
+	}
+	return operators.Fan(next...)
+}
+
+// Store finds a store by name, or nil.
+func (t *Topology) Store(name string) *Store {
+	i := slices.IndexFunc(t.Stores, func(s *Store) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return t.Stores[i]
+}
+
+// ExternalSources are the topics that must exist before the topology runs, sorted.
+func (t *Topology) ExternalSources() []string {
+	return t.topics(func(n *Node) (string, bool) {
+		return topicOf(n.Source != nil && !n.Source.Internal, func() string { return n.Source.Topic })
+	})
+}
+
+// ExternalSinks are the topics outside of the topology that it writes, sorted.
+func (t *Topology) ExternalSinks() []string {
+	return t.topics(func(n *Node) (string, bool) {
+		return topicOf(n.Sink != nil && !n.Sink.Internal, func() string { return n.Sink.Topic })
+	})
+}
+
+func topicOf(ok bool, topic func() string) (string, bool) {
+	if !ok {
+		return "", false
+	}
+	return topic(), true
+}
+
+func (t *Topology) topics(of func(*Node) (string, bool)) []string {
+	var topics []string
+	for _, n := range t.Nodes {
+		if topic, ok := of(n); ok {
+			topics = append(topics, topic)
+		}
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}

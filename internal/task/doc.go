@@ -1,0 +1,15 @@
+// Package task runs one sub-topology on one partition: input buffers, the choice of the next record, time, schedules, the
+// stores and the steps of a commit. It is the same in production, in tests and in a replay; the runtime around it moves
+// records and decides when to commit.
+//
+// Rules of the package:
+//
+//	K1  A Task is used by one goroutine at a time (I2). It never waits: a task that cannot go on says so.
+//	K2  The next record is the buffered one with the smallest timestamp. While an input is empty the task waits as long
+//	    as that input may still bring older records ([Task.Ready]).
+//	K3  A commit is Prepare, then the runtime makes offsets, outputs and changelogs durable together, then Committed; or
+//	    else Abort, after which the task is as it was at the last commit and starts from the committed offsets (I4).
+//	K4  Anything that user code does wrong comes back as an *operators.Error (I9).
+//
+// The package knows no Kafka client, no goroutine and no clock but those that its runtime gives.
+package task

@@ -1,0 +1,176 @@
+package task
+
+import "github.com/rivusio/rivusio/operators"
+
+// unknown is an offset that nobody has told yet.
+const unknown int64 = -1
+
+// recordOverheadBytes is what a buffered record costs beside its key, value and headers.
+const recordOverheadBytes = 96
+
+// input is the buffer of one input partition: a ring of records in offset order.
+type input struct {
+	topic     string
+	read      func(*operators.Input) error
+	ring      []operators.Input // its length is 0 or a power of two
+	head, n   int
+	bytes     int64
+	last      operators.Input // the record in work, so that the ring may be reused
+	position  int64           // offset after the last record fetched, markers included
+	end       int64           // last stable offset as of the last fetch
+	committed int64           // position of the last commit
+}
+
+// Add buffers a record that was read from an input. Its slices are kept, not copied.
+func (t *Task) Add(number int, r *operators.Input) {
+	in := t.inputs[number]
+	if in.n == len(in.ring) {
+		in.grow()
+	}
+	in.ring[(in.head+in.n)&(len(in.ring)-1)] = *r
+	in.n++
+	in.bytes += sizeOf(r)
+	in.position = r.Offset + 1
+}
+
+// Advance tells the position after a fetch, which may be behind records that are not for the task (transaction markers),
+// and the last stable offset; end -1 leaves that as it is.
+func (t *Task) Advance(number int, position, end int64) {
+	in := t.inputs[number]
+	in.position = max(in.position, position)
+	if end >= 0 {
+		in.end = end
+	}
+}
+
+// Start tells the offset from which an input is read: the committed one, or the start of the log.
+func (t *Task) Start(number int, offset int64) {
+	in := t.inputs[number]
+	in.position, in.committed = offset, offset
+}
+
+// BufferedBytes is what the buffer of an input holds.
+func (t *Task) BufferedBytes(number int) int64 { return t.inputs[number].bytes }
+
+// BufferedRecords is how many records wait in the buffer of an input.
+func (t *Task) BufferedRecords(number int) int { return t.inputs[number].n }
+
+// Lag is how many offsets of an input lie between what was processed and its end, or -1 if the end is not known.
+func (t *Task) Lag(number int) int64 {
+	in := t.inputs[number]
+	if in.end == unknown || in.next() == unknown {
+		return unknown
+	}
+	return max(0, in.end-in.next())
+}
+
+// next is the offset of the first record that was not processed.
+func (in *input) next() int64 {
+	if in.n > 0 {
+		return in.ring[in.head].Offset
+	}
+	return in.position
+}
+
+func (in *input) pop() *operators.Input {
+	at := &in.ring[in.head]
+	in.last = *at
+	*at = operators.Input{}
+	in.head = (in.head + 1) & (len(in.ring) - 1)
+	in.n--
+	in.bytes -= sizeOf(&in.last)
+	return &in.last
+}
+
+func (in *input) grow() {
+	ring := make([]operators.Input, max(64, 2*len(in.ring)))
+	for i := range in.n {
+		ring[i] = in.ring[(in.head+i)&(len(in.ring)-1)]
+	}
+	in.ring, in.head = ring, 0
+}
+
+func (in *input) reset() {
+	in.ring, in.head, in.n, in.bytes = nil, 0, 0, 0
+	in.position, in.end = in.committed, unknown
+}
+
+func sizeOf(r *operators.Input) int64 {
+	n := recordOverheadBytes + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return int64(n)
+}
+
+// idleness is how long the task has been waiting for inputs that are read up to their end.
+type idleness struct {
+	waiting bool
+	sinceMs int64
+}
+
+// choose is the input whose next record is to be processed, or nil if the task has to wait (K2).
+func (t *Task) choose() *input {
+	var best *input
+	empty := false
+	for _, in := range t.inputs {
+		switch {
+		case in.n == 0:
+			empty = true
+		case best == nil || in.ring[in.head].Timestamp < best.ring[best.head].Timestamp:
+			best = in
+		}
+	}
+	if best == nil || !empty {
+		t.idle.waiting = false
+		return best
+	}
+	if !t.enough() {
+		return nil
+	}
+	return best
+}
+
+// enough reports whether the task may go on although an input is empty.
+func (t *Task) enough() bool {
+	if t.cfg.MaxIdleMs < 0 {
+		return true
+	}
+	for _, in := range t.inputs {
+		if in.n == 0 && (in.end == unknown || in.position < in.end) {
+			t.idle.waiting = false
+			return false
+		}
+	}
+	if t.cfg.MaxIdleMs == 0 {
+		return true
+	}
+	if !t.idle.waiting {
+		t.idle = idleness{waiting: true, sinceMs: t.nowMs}
+	}
+	return t.nowMs-t.idle.sinceMs >= t.cfg.MaxIdleMs
+}
+
+// Ready reports whether Process would handle a record now.
+func (t *Task) Ready() bool {
+	t.nowMs = t.cfg.WallClock()
+	return t.choose() != nil
+}
+
+// WaitsFor are the inputs without which the task cannot go on: they are empty, others are not, and they may still bring
+// older records. Whoever fetches must not hold these back (hard point 6).
+func (t *Task) WaitsFor() []int {
+	var waits []int
+	buffered := false
+	for i, in := range t.inputs {
+		if in.n > 0 {
+			buffered = true
+		} else if in.end == unknown || in.position < in.end {
+			waits = append(waits, i)
+		}
+	}
+	if !buffered || t.cfg.MaxIdleMs < 0 {
+		return nil
+	}
+	return waits
+}

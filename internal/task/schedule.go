@@ -1,0 +1,142 @@
+package task
+
+import (
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/state"
+)
+
+// schedule is a function that operators asked to be called.
+type schedule struct {
+	operators.Schedule
+	c          *operators.Context
+	clock      operators.Clock
+	intervalMs int64
+	nextMs     int64
+	f          func(int64) error
+}
+
+// run calls what is due on a clock. Slots that were missed together give one call (Kafka Streams, PunctuationQueue).
+func (t *Task) run(clock operators.Clock, nowMs int64) error {
+	// A function may add schedules; those have their first turn later.
+	for _, s := range t.sched {
+		if s.clock != clock || s.Cancelled() || nowMs < s.nextMs {
+			continue
+		}
+		s.nextMs += ((nowMs-s.nextMs)/s.intervalMs + 1) * s.intervalMs
+		t.touched = true
+		t.scope.BeginSchedule(s.c, nowMs)
+		if err := s.f(nowMs); err != nil {
+			return t.scope.Failed(err)
+		}
+	}
+	return nil
+}
+
+// runtime is the task as its operators see it.
+type runtime Task
+
+func (r *runtime) Store(name string) state.Store  { return r.byName[name] }
+func (r *runtime) RequestCommit()                 { r.commit = true }
+func (r *runtime) WallClock() int64               { return r.nowMs }
+func (r *runtime) Collector() operators.Collector { return r.cfg.Collector }
+func (r *runtime) Partitions(topic string) int32  { return r.cfg.Plan.Partitions[topic] }
+
+func (r *runtime) Schedule(c *operators.Context, interval time.Duration, clock operators.Clock, f func(int64) error) *operators.Schedule {
+	s := &schedule{c: c, clock: clock, intervalMs: max(1, interval.Milliseconds()), f: f}
+	switch {
+	case clock == operators.WallClock:
+		s.nextMs = r.nowMs + s.intervalMs
+	case r.scope.StreamTime >= 0:
+		s.nextMs = (r.scope.StreamTime/s.intervalMs + 1) * s.intervalMs
+	}
+	r.sched = append(r.sched, s)
+	return &s.Schedule
+}
+
+// metadataVersion begins the metadata of committed offsets.
+const metadataVersion = "rivusio/1 "
+
+// metadata is the durable time of a task without stores, as text for the metadata of a committed offset.
+func metadata(streamTime int64) string {
+	return metadataVersion + strconv.FormatInt(streamTime, 10)
+}
+
+// streamTimeOf reads what metadata wrote; anything else is no time.
+func streamTimeOf(metadata string) int64 {
+	text, ok := strings.CutPrefix(metadata, metadataVersion)
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil {
+		return operators.NoTime
+	}
+	return ms
+}
+
+// NodeStats are the counters of one operator of a task.
+type NodeStats struct {
+	Node    string
+	In      uint64
+	Dropped [operators.Reasons]uint64
+}
+
+// stats publishes the operators' plain counters for other goroutines, once for each round. Nodes keep their order, and
+// counts go on when the operators are made anew.
+type stats struct {
+	names []string
+	nodes []publishedNode
+}
+
+type publishedNode struct {
+	base    operators.Counters // of the operators before the last abort
+	in      atomic.Uint64
+	dropped [operators.Reasons]atomic.Uint64
+}
+
+func (s *stats) init(in *graph.Instance) {
+	s.nodes = make([]publishedNode, len(in.Contexts))
+	for _, c := range in.Contexts {
+		s.names = append(s.names, c.Operator())
+	}
+}
+
+func (s *stats) publish(in *graph.Instance) {
+	if in == nil || len(s.nodes) != len(in.Contexts) {
+		return
+	}
+	for i, c := range in.Contexts {
+		n := &s.nodes[i]
+		n.in.Store(n.base.In + c.In)
+		for r := range c.Dropped {
+			n.dropped[r].Store(n.base.Dropped[r] + c.Dropped[r])
+		}
+	}
+}
+
+func (s *stats) rebase() {
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		n.base.In = n.in.Load()
+		for r := range n.dropped {
+			n.base.Dropped[r] = n.dropped[r].Load()
+		}
+	}
+}
+
+// Stats are the counters of the task's operators, in the order of the sub-topology, as of the last round. They may be
+// read from any goroutine. Records processed again after an abort count again.
+func (t *Task) Stats() []NodeStats {
+	out := make([]NodeStats, len(t.stats.nodes))
+	for i := range out {
+		n := &t.stats.nodes[i]
+		out[i] = NodeStats{Node: t.stats.names[i], In: n.in.Load()}
+		for r := range n.dropped {
+			out[i].Dropped[r] = n.dropped[r].Load()
+		}
+	}
+	return out
+}

@@ -1,0 +1,298 @@
+package task
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/state"
+)
+
+// ID names a task: a sub-topology on a partition.
+type ID struct {
+	SubTopology int
+	Partition   int32
+}
+
+// String is SUBTOPOLOGY_PARTITION.
+func (id ID) String() string { return fmt.Sprintf("%d_%d", id.SubTopology, id.Partition) }
+
+// Collector takes what tasks write: records for topics, and for changelogs.
+type Collector interface {
+	operators.Collector
+	// Log sends a record to a changelog. Key and value stay unchanged until the generation that they belong to is
+	// applied, so they need not be copied. A nil value is a delete.
+	Log(topic string, partition int32, key, value []byte) error
+}
+
+// Config is what a task is made of. All fields are required unless they say otherwise.
+type Config struct {
+	Plan        *graph.Plan
+	SubTopology *graph.SubTopology
+	Partition   int32
+	// Stores are the task's partitions of the sub-topology's stores, by store name, restored.
+	Stores    map[string]state.Partition
+	Budget    *state.Budget
+	Collector Collector
+	// WallClock is the time of day in ms since the epoch; the task calls it once for each round, not for each record.
+	WallClock func() int64
+	// MaxIdleMs is how long (wall clock) an input that is read up to its end is waited for. Negative: not at all, and
+	// not for inputs that still lag either. Default 0: only those that lag are waited for (Kafka Streams' max.task.idle.ms).
+	MaxIdleMs int64
+	// Metadata is what [Task.Positions] gave for the task's first input at the last commit; "" if there was none.
+	Metadata string
+}
+
+// Task is a running task. See K1.
+type Task struct {
+	cfg      Config
+	id       ID
+	scope    operators.Scope
+	in       *graph.Instance
+	inputs   []*input
+	stores   []state.Store // in the order of the sub-topology
+	byName   map[string]state.Store
+	sched    []*schedule
+	nowMs    int64
+	idle     idleness
+	touched  bool // something happened since the last commit
+	commit   bool // user code asked for a commit
+	restored int64
+	stats    stats
+}
+
+// New makes a task and its operators. An error names the operator whose initialisation failed.
+func New(cfg Config) (*Task, error) {
+	t := &Task{cfg: cfg, id: ID{cfg.SubTopology.ID, cfg.Partition}, byName: make(map[string]state.Store), nowMs: cfg.WallClock()}
+	for _, topic := range cfg.SubTopology.Sources {
+		if cfg.Partition < cfg.Plan.Partitions[topic] {
+			t.inputs = append(t.inputs, &input{topic: topic, end: unknown, position: unknown})
+		}
+	}
+	t.scope = operators.Scope{Runtime: (*runtime)(t), Task: t.id.String(), Partition: cfg.Partition}
+	t.restored = streamTimeOf(cfg.Metadata)
+	for _, s := range cfg.SubTopology.Stores {
+		store := s.Open(state.Config{
+			Name: s.Name, Partition: cfg.Stores[s.Name], Budget: cfg.Budget, Changelog: s.Changelog != "",
+			Timestamp: func() int64 { return t.scope.Timestamp },
+		})
+		t.stores = append(t.stores, store)
+		t.byName[s.Name] = store
+		t.restored = max(t.restored, store.Times().Task)
+	}
+	if err := t.instantiate(); err != nil {
+		return nil, err
+	}
+	t.stats.init(t.in)
+	return t, nil
+}
+
+// instantiate makes the operators anew, at the time of the last commit.
+func (t *Task) instantiate() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+	}()
+	t.scope.StreamTime, t.sched = t.restored, nil
+	t.scope.BeginSchedule(nil, max(0, t.restored))
+	t.in, err = graph.Instantiate(t.cfg.SubTopology, &t.scope)
+	if err != nil {
+		return err
+	}
+	for _, in := range t.inputs {
+		in.read = fan(t.in.Inputs[in.topic])
+	}
+	return nil
+}
+
+// fan gives a record to every source of its topic.
+func fan(sources []func(*operators.Input) error) func(*operators.Input) error {
+	if len(sources) == 1 {
+		return sources[0]
+	}
+	return func(in *operators.Input) error {
+		for _, read := range sources {
+			if err := read(in); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// ID names the task.
+func (t *Task) ID() ID { return t.id }
+
+// SubTopology is what the task runs.
+func (t *Task) SubTopology() *graph.SubTopology { return t.cfg.SubTopology }
+
+// Topics are the task's input topics, of which it reads its own partition. The index of a topic is its number in the other
+// methods.
+func (t *Task) Topics() []string {
+	topics := make([]string, len(t.inputs))
+	for i, in := range t.inputs {
+		topics[i] = in.topic
+	}
+	return topics
+}
+
+// Store is the task's partition of a store by name, or nil.
+func (t *Task) Store(name string) state.Store { return t.byName[name] }
+
+// Process handles up to limit records and returns how many it did. It stops early when no input is ready (K2), after a
+// record whose operators asked for a commit, and at an error, which is final for this transaction.
+func (t *Task) Process(limit int) (n int, err error) {
+	t.nowMs = t.cfg.WallClock()
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+		t.stats.publish(t.in)
+	}()
+	for n < limit && !t.commit {
+		in := t.choose()
+		if in == nil {
+			break
+		}
+		record := in.pop()
+		t.touched = true
+		t.scope.Begin(operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: record.Offset}, record.Key, record.Timestamp)
+		t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
+		if err := in.read(record); err != nil {
+			return n, err
+		}
+		n++
+		if len(t.sched) > 0 {
+			if err := t.run(operators.StreamClock, t.scope.StreamTime); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// Punctuate runs the wall-clock schedules that are due.
+func (t *Task) Punctuate() (err error) {
+	if len(t.sched) == 0 {
+		return nil
+	}
+	t.nowMs = t.cfg.WallClock()
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+		t.stats.publish(t.in)
+	}()
+	return t.run(operators.WallClock, t.nowMs)
+}
+
+// CommitRequested reports whether user code asked for a commit since the last one.
+func (t *Task) CommitRequested() bool { return t.commit }
+
+// Touched reports whether anything happened since the last commit that a commit has to cover.
+func (t *Task) Touched() bool {
+	return t.touched || slices.ContainsFunc(t.inputs, func(in *input) bool { return in.next() != in.committed })
+}
+
+// Prepare is the first step of a commit: results on commit leave, and the changes of the stores go to their changelogs.
+func (t *Task) Prepare() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+		t.stats.publish(t.in)
+	}()
+	t.scope.BeginSchedule(nil, max(0, t.scope.StreamTime))
+	for _, s := range t.stores {
+		if err := s.EmitDirty(); err != nil {
+			return t.scope.Failed(err)
+		}
+	}
+	for i, s := range t.stores {
+		s.Times().Task = t.scope.StreamTime
+		var log func(key, value []byte) error
+		if topic := t.cfg.SubTopology.Stores[i].Changelog; topic != "" {
+			log = func(key, value []byte) error { return t.cfg.Collector.Log(topic, t.id.Partition, key, value) }
+		}
+		if err := s.Flush(log); err != nil {
+			return t.scope.Failed(err)
+		}
+	}
+	return nil
+}
+
+// Position is how far an input has been read: the offset of the next record that was not processed.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Metadata  string // belongs into the committed offset: the time of a task that has no store to keep it
+}
+
+// Positions are those of all inputs of which anything is known. A transaction in which the task wrote must commit one of
+// them at least, moved or not, or else the group does not fence a zombie (hard point 5).
+func (t *Task) Positions() []Position {
+	var positions []Position
+	for i, in := range t.inputs {
+		if in.next() == unknown {
+			continue
+		}
+		p := Position{Topic: in.topic, Partition: t.id.Partition, Offset: in.next()}
+		if i == 0 && len(t.stores) == 0 {
+			p.Metadata = metadata(t.scope.StreamTime)
+		}
+		positions = append(positions, p)
+	}
+	return positions
+}
+
+// Committed is the last step of a commit that succeeded. end gives the offset of a changelog partition up to which
+// (exclusive) it holds what Prepare sent. The generations returned are to be applied to the backend, in this order.
+func (t *Task) Committed(end func(topic string, partition int32) int64) []*state.Generation {
+	var pending []*state.Generation
+	for i, s := range t.stores {
+		offset := int64(-1)
+		if topic := t.cfg.SubTopology.Stores[i].Changelog; topic != "" {
+			offset = end(topic, t.id.Partition)
+		}
+		s.Commit(offset)
+		pending = append(pending, s.Pending()...)
+	}
+	for _, in := range t.inputs {
+		in.committed = in.next()
+	}
+	t.restored, t.touched, t.commit = t.scope.StreamTime, false, false
+	return pending
+}
+
+// Abort forgets everything since the last commit, buffered input too, and makes the operators anew. The runtime reads on
+// from the committed offsets.
+func (t *Task) Abort() error {
+	for _, s := range t.stores {
+		s.Abort()
+	}
+	for _, in := range t.inputs {
+		in.reset()
+	}
+	t.touched, t.commit = false, false
+	err := t.instantiate()
+	t.stats.rebase()
+	return err
+}
+
+// Close releases the task's memory. The backend's partitions are the runtime's to release.
+func (t *Task) Close() error {
+	var first error
+	for _, s := range t.stores {
+		if err := s.Close(); err != nil && first == nil {
+			first = fmt.Errorf("close store %q of task %s: %w", s.Name(), t.id, err)
+		}
+	}
+	return first
+}
+
+// StreamTime is the largest timestamp processed, in ms, or operators.NoTime.
+func (t *Task) StreamTime() int64 { return t.scope.StreamTime }

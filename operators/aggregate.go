@@ -1,0 +1,103 @@
+package operators
+
+import (
+	"github.com/rivusio/rivusio/state"
+)
+
+// Aggregator is how an aggregate grows by records. Count, reduce and aggregate differ in nothing else.
+type Aggregator[K, V, A any] struct {
+	// First makes the aggregate of a key's first record, also after a delete.
+	First func(k K, v V) A
+	// Add adds a record to an aggregate. It may change a in place and return it.
+	Add func(k K, v V, a A) A
+	// IsNull tells which aggregates are null; such a result deletes the row. Nil means none.
+	IsNull func(A) bool
+}
+
+// CountRecords counts. It never looks at the values.
+func CountRecords[K, V any]() Aggregator[K, V, int64] {
+	return Aggregator[K, V, int64]{
+		First: func(K, V) int64 { return 1 },
+		Add:   func(_ K, _ V, n int64) int64 { return n + 1 },
+	}
+}
+
+// Reduce starts with the first value, without a call of f, and then applies f to the aggregate and the next value.
+func Reduce[K, V any](f func(a, b V) V, isNull func(V) bool) Aggregator[K, V, V] {
+	return Aggregator[K, V, V]{
+		First:  func(_ K, v V) V { return v },
+		Add:    func(_ K, v V, a V) V { return f(a, v) },
+		IsNull: isNull,
+	}
+}
+
+// Fold starts with init and adds every record, the first too.
+func Fold[K, V, A any](init func() A, add func(K, V, A) A, isNull func(A) bool) Aggregator[K, V, A] {
+	return Aggregator[K, V, A]{
+		First:  func(k K, v V) A { return add(k, v, init()) },
+		Add:    add,
+		IsNull: isNull,
+	}
+}
+
+// Emit says when an aggregate forwards its results.
+type Emit uint8
+
+const (
+	// EmitOnUpdate forwards every update.
+	EmitOnUpdate Emit = iota
+	// EmitOnClose forwards one final result of each window, when it closes.
+	EmitOnClose
+	// EmitOnCommit forwards the last update of each row at every commit.
+	EmitOnCommit
+)
+
+// Aggregate keeps one aggregate per key and forwards its updates. Records with a null key or a null value are dropped
+// and counted, whatever the serdes carry (Kafka Streams, KStreamAggregate). The timestamp of a result is the largest of its
+// records; its headers are those of the record that caused it, and none with [EmitOnCommit].
+func Aggregate[K, V, A any](c *Context, store *state.KeyValueStore[K, A], agg Aggregator[K, V, A], emit Emit, next Forward[K, Change[A]]) Forward[K, V] {
+	var o Record[K, Change[A]]
+	if emit == EmitOnCommit {
+		store.OnCommit(func(k K, slot *state.Slot[A]) error {
+			o = Record[K, Change[A]]{Key: k, Timestamp: slot.Timestamp, NullValue: !slot.Present}
+			o.Value.New = slot.Value
+			return next(&o)
+		})
+	}
+	return func(r *Record[K, V]) error {
+		if r.NullKey {
+			c.Drop(NullKey)
+			return nil
+		}
+		if r.NullValue {
+			c.Drop(NullValue)
+			return nil
+		}
+		slot, err := store.Lookup(r.Key)
+		if err != nil {
+			return err
+		}
+		a, timestamp := agg.apply(slot, r)
+		null := agg.IsNull != nil && agg.IsNull(a)
+		if null {
+			store.Remove(slot)
+			slot.Timestamp = timestamp
+		} else {
+			store.Set(slot, a, timestamp)
+		}
+		if emit == EmitOnCommit {
+			return nil
+		}
+		o = Record[K, Change[A]]{Key: r.Key, Timestamp: timestamp, Headers: r.Headers, NullValue: null}
+		o.Value.New = a
+		return next(&o)
+	}
+}
+
+// apply adds a record to the aggregate of a slot and returns the new one with its timestamp. It leaves the slot alone.
+func (g *Aggregator[K, V, A]) apply(slot *state.Slot[A], r *Record[K, V]) (A, int64) {
+	if !slot.Present {
+		return g.First(r.Key, r.Value), r.Timestamp
+	}
+	return g.Add(r.Key, r.Value, slot.Value), max(slot.Timestamp, r.Timestamp)
+}

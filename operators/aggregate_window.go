@@ -1,0 +1,140 @@
+package operators
+
+import (
+	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// WindowAggregate keeps one aggregate per key and window and forwards updates, or with [EmitOnClose] one final result of
+// each window in the order of window start and key bytes.
+//
+// The rules are those of Kafka Streams' KStreamWindowAggregate: records with a null key are dropped and counted and move
+// no time. Any other record moves the operator's time; it is then added to each of its windows that is still open and
+// counted as late for each that is closed. A null value that the serde carries reaches the aggregator; one that it cannot
+// carry is counted by CountRecords and dropped by everything else (countNulls). Results on close leave after any record that moved
+// time, a late one included.
+type WindowAggregate[K, V, A any] struct {
+	Windows    windows.TimeWindow
+	Store      *state.WindowStore[K, A]
+	Aggregator Aggregator[K, V, A]
+	Emit       Emit
+	Nulls      Nulls[K, V]
+	CountNulls bool // the aggregator does not look at values, so null ones count too
+}
+
+// Forward makes the operator.
+func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) Forward[K, V] {
+	op := &windowAggregate[K, V, A]{
+		WindowAggregate: w, c: c, next: next,
+		time: NewEventTime(w.Store.Times(), w.Windows.GraceMs()),
+		size: w.Windows.SizeMs(), advance: w.Windows.AdvanceMs(),
+	}
+	switch w.Emit {
+	case EmitOnClose:
+		op.hold()
+	case EmitOnCommit:
+		w.Store.OnCommit(func(k K, start int64, slot *state.Slot[A]) error {
+			op.o = Record[windows.Keyed[K], Change[A]]{Key: op.key(k, start), Timestamp: slot.Timestamp, NullValue: !slot.Present}
+			op.o.Value.New = slot.Value
+			return next(&op.o)
+		})
+	}
+	return op.process
+}
+
+type windowAggregate[K, V, A any] struct {
+	WindowAggregate[K, V, A]
+	c             *Context
+	next          Forward[windows.Keyed[K], Change[A]]
+	time          EventTime
+	size, advance int64
+	o             Record[windows.Keyed[K], Change[A]]
+}
+
+func (w *windowAggregate[K, V, A]) key(k K, start int64) windows.Keyed[K] {
+	return windows.Keyed[K]{Key: k, Window: windows.Window{Start: start, End: start + w.size}}
+}
+
+func (w *windowAggregate[K, V, A]) process(r *Record[K, V]) error {
+	if r.NullKey {
+		w.c.Drop(NullKey)
+		return nil
+	}
+	w.time.Observe(r.Timestamp)
+	if w.CountNulls || w.Nulls.admits(w.c, r) {
+		start, count := w.Windows.Starts(r.Timestamp)
+		for ; count > 0; count, start = count-1, start+w.advance {
+			if w.time.Closed(start + w.size) {
+				w.c.Drop(Late)
+				continue
+			}
+			if err := w.update(r, start); err != nil {
+				return err
+			}
+		}
+	}
+	if w.Emit == EmitOnClose {
+		return w.close(r.Headers)
+	}
+	return nil
+}
+
+func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
+	slot, kept, err := w.Store.Lookup(r.Key, start)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		w.c.Drop(Expired)
+		return nil
+	}
+	a, timestamp := w.Aggregator.apply(slot, r)
+	null := w.Aggregator.IsNull != nil && w.Aggregator.IsNull(a)
+	if null {
+		w.Store.Remove(slot)
+		slot.Timestamp = timestamp
+	} else {
+		w.Store.Set(slot, a, timestamp)
+	}
+	if w.Emit != EmitOnUpdate {
+		return nil
+	}
+	w.o = Record[windows.Keyed[K], Change[A]]{Key: w.key(r.Key, start), Timestamp: timestamp, Headers: r.Headers, NullValue: null}
+	w.o.Value.New = a
+	return w.next(&w.o)
+}
+
+// close forwards the results of the windows that closed since the last time.
+func (w *windowAggregate[K, V, A]) close(headers []Header) error {
+	closeTime, emitted := w.time.CloseTime(), w.time.Emitted()
+	if closeTime < w.size || (emitted != NoTime && closeTime-w.size < w.nextStart(emitted)) {
+		return nil
+	}
+	from := int64(0)
+	if emitted != NoTime {
+		from = emitted - w.size + 1
+	}
+	for row, err := range w.Store.Scan(from, closeTime-w.size) {
+		if err != nil {
+			return err
+		}
+		w.o = Record[windows.Keyed[K], Change[A]]{Key: row.Key, Timestamp: row.Timestamp, Headers: headers}
+		w.o.Value.New = row.Value
+		if err := w.next(&w.o); err != nil {
+			return err
+		}
+	}
+	w.time.SetEmitted(closeTime)
+	w.hold()
+	return nil
+}
+
+// nextStart is the start of the first window that was still open at a close time.
+func (w *windowAggregate[K, V, A]) nextStart(closeTime int64) int64 {
+	return ((closeTime-w.size)/w.advance + 1) * w.advance
+}
+
+// hold keeps the rows of windows that have not been emitted, whatever the retention says.
+func (w *windowAggregate[K, V, A]) hold() {
+	w.Store.HoldFrom(max(0, w.time.Emitted()-w.size+1))
+}

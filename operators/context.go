@@ -1,0 +1,181 @@
+package operators
+
+import (
+	"time"
+
+	"github.com/rivusio/rivusio/state"
+)
+
+// NoTime is the time before the first record.
+const NoTime = state.NoTime
+
+// Origin is the place of the record that a task is working on.
+type Origin struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Reason says why a record was discarded on purpose.
+type Reason uint8
+
+// The reasons for which operators discard records.
+const (
+	NullKey           Reason = iota // the operator cannot work without a key
+	NullValue                       // the operator cannot work without a value
+	Late                            // every window of the record, or one of them, is closed
+	Expired                         // older than what the store keeps
+	UndecodableRecord               // the bytes were not of the source's serde, and the source skips those
+	NegativeTime                    // a timestamp before the epoch
+	NoPartition                     // a custom partitioner named no partition
+	reasons
+)
+
+// String returns the reason as it appears in metrics and logs.
+func (r Reason) String() string {
+	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "negative_time", "no_partition"}[r]
+}
+
+// Reasons is the number of reasons: they are 0 to Reasons-1.
+const Reasons = int(reasons)
+
+// Counters are what one operator of one task did so far. The task's goroutine writes them without synchronisation.
+type Counters struct {
+	In      uint64          // records that came to the operator
+	Dropped [Reasons]uint64 // records that it discarded, by Reason
+}
+
+// TotalDropped is the sum over all reasons.
+func (c *Counters) TotalDropped() (n uint64) {
+	for _, d := range c.Dropped {
+		n += d
+	}
+	return n
+}
+
+// Runtime is what a task gives to its operators. Only the task's goroutine calls it.
+type Runtime interface {
+	// Store returns the task's partition of a store that the operator was connected to, or nil.
+	Store(name string) state.Store
+	// Schedule calls f at every multiple of the interval that passes; see [Context.Schedule].
+	Schedule(c *Context, interval time.Duration, clock Clock, f func(ms int64) error) *Schedule
+	// RequestCommit makes the task commit as soon as the record in hand is done.
+	RequestCommit()
+	// WallClock is the time of day in ms since the epoch, as of the current round of the task.
+	WallClock() int64
+	// Collector takes records for topics.
+	Collector() Collector
+	// Partitions returns how many partitions a topic that the topology writes to has.
+	Partitions(topic string) int32
+}
+
+// Scope is what the operators of one task share while a record runs through them. The task sets it.
+type Scope struct {
+	Runtime    Runtime
+	Task       string // name of the task, as in errors: SUBTOPOLOGY_PARTITION
+	Partition  int32
+	StreamTime int64 // largest timestamp of a record processed so far, or NoTime
+
+	Origin    Origin
+	HasOrigin bool   // false while a schedule runs
+	Key       []byte // of the input record, for errors
+	Timestamp int64  // of the input record
+
+	current *Context
+}
+
+// Begin names the record that runs next.
+func (s *Scope) Begin(o Origin, key []byte, timestamp int64) {
+	s.Origin, s.HasOrigin, s.Key, s.Timestamp = o, true, key, timestamp
+}
+
+// BeginSchedule says that no record runs but a schedule, at a time.
+func (s *Scope) BeginSchedule(c *Context, timestamp int64) {
+	s.Origin, s.HasOrigin, s.Key, s.Timestamp = Origin{Partition: -1, Offset: -1}, false, nil, timestamp
+	s.current = c
+}
+
+// Context is one operator's view of its task. It is valid on the task's goroutine only, from instantiation to close.
+type Context struct {
+	Counters
+	name  string
+	scope *Scope
+}
+
+// NewContext makes the context of the operator with this name.
+func NewContext(name string, s *Scope) *Context { return &Context{name: name, scope: s} }
+
+// Operator is the name of the operator.
+func (c *Context) Operator() string { return c.name }
+
+// Task names the task as SUBTOPOLOGY_PARTITION.
+func (c *Context) Task() string { return c.scope.Task }
+
+// Partition is the partition of the task, which is that of its input topics and of its stores' changelogs.
+func (c *Context) Partition() int32 { return c.scope.Partition }
+
+// StreamTime is the largest timestamp (ms) of a record that the task has processed, or [NoTime] before the first.
+func (c *Context) StreamTime() int64 { return c.scope.StreamTime }
+
+// WallClock is the time of day in ms since the epoch. In tests it is the clock of the test driver.
+func (c *Context) WallClock() int64 { return c.scope.Runtime.WallClock() }
+
+// Timestamp is the timestamp (ms) of the input record in work; in a schedule the time at which it runs.
+func (c *Context) Timestamp() int64 { return c.scope.Timestamp }
+
+// Origin is the place of the input record in work; ok is false in a schedule, which has none.
+func (c *Context) Origin() (o Origin, ok bool) { return c.scope.Origin, c.scope.HasOrigin }
+
+// Commit asks for a commit as soon as the record in hand is done.
+func (c *Context) Commit() { c.scope.Runtime.RequestCommit() }
+
+// Store returns the task's partition of a store that the operator was connected to, or nil. Handles with types, such
+// as topology.KeyValueHandle, are the usual way to it.
+func (c *Context) Store(name string) state.Store { return c.scope.Runtime.Store(name) }
+
+// Drop counts a record that the operator discards.
+func (c *Context) Drop(why Reason) { c.Dropped[why]++ }
+
+// Clock says what drives a schedule.
+type Clock uint8
+
+const (
+	// StreamClock is the task's stream time: it stands still while no records come.
+	StreamClock Clock = iota
+	// WallClock is the time of day.
+	WallClock
+)
+
+// Schedule is a function that a task calls again and again.
+type Schedule struct {
+	cancelled bool
+}
+
+// Cancel ends a schedule, also from inside its function. A second call does nothing.
+func (s *Schedule) Cancel() { s.cancelled = true }
+
+// Cancelled reports whether Cancel was called.
+func (s *Schedule) Cancelled() bool { return s.cancelled }
+
+// Schedule calls f every interval (at least 1 ms), with the present time of the clock in ms, until it is cancelled or
+// the task closes. On StreamClock it is aligned to the epoch and so runs for the first time with the first record; on
+// WallClock first an interval from now. Intervals that pass in one step give one call, not several (Kafka Streams'
+// punctuation). What f forwards has no [Context.Origin].
+func (c *Context) Schedule(interval time.Duration, clock Clock, f func(ms int64) error) *Schedule {
+	return c.scope.Runtime.Schedule(c, interval, clock, f)
+}
+
+// Enter is the door of an operator: it counts what comes in and makes errors and panics name the operator.
+func Enter[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
+	s := c.scope
+	return func(r *Record[K, V]) error {
+		c.In++
+		caller := s.current
+		s.current = c
+		if err := f(r); err != nil {
+			return s.failure(err)
+		}
+		s.current = caller
+		return nil
+	}
+}

@@ -1,0 +1,95 @@
+package operators
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Error is a failure of an operator, with the place of the record that it was working on.
+type Error struct {
+	Operator string
+	Task     string
+	Origin   Origin // Offset is -1 if a schedule failed
+	Key      []byte // of the input record; nil for a null key and in a schedule
+	Err      error
+}
+
+// maxKeyBytes is how much of a key an error message shows.
+const maxKeyBytes = 64
+
+// Error tells the whole story in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "operator %q, task %s", e.Operator, e.Task)
+	if e.Origin.Offset >= 0 {
+		fmt.Fprintf(&b, ", topic %q, partition %d, offset %d, key %s", e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, quoteKey(e.Key))
+	} else {
+		b.WriteString(", in a schedule")
+	}
+	b.WriteString(": ")
+	b.WriteString(e.Err.Error())
+	return b.String()
+}
+
+// Unwrap returns what went wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+func quoteKey(key []byte) string {
+	if key == nil {
+		return "null"
+	}
+	if len(key) > maxKeyBytes {
+		return strconv.QuoteToASCII(string(key[:maxKeyBytes])) + "… (" + strconv.Itoa(len(key)) + " bytes)"
+	}
+	return strconv.QuoteToASCII(string(key))
+}
+
+// PanicError is a panic of user code, caught by the task.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error shows the value of the panic; the stack is in the field.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value of the panic if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// DecodeError is input that a source could not decode.
+type DecodeError struct {
+	Part string // "key" or "value"
+	Err  error
+}
+
+// Error says which part could not be decoded.
+func (e *DecodeError) Error() string { return "decode " + e.Part + ": " + e.Err.Error() }
+
+// Unwrap returns the serde's error.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// failure makes an error name the operator that is at work, unless it names one already.
+func (s *Scope) failure(err error) error {
+	var named *Error
+	if errors.As(err, &named) {
+		return err
+	}
+	name := "source"
+	if s.current != nil {
+		name = s.current.name
+	}
+	return &Error{Operator: name, Task: s.Task, Origin: s.Origin, Key: s.Key, Err: err}
+}
+
+// Recovered makes a panic of the operator at work an error.
+func (s *Scope) Recovered(value any, stack []byte) error {
+	return s.failure(&PanicError{Value: value, Stack: stack})
+}
+
+// Failed makes an error name the operator at work and the record.
+func (s *Scope) Failed(err error) error { return s.failure(err) }

@@ -1,0 +1,53 @@
+package operators
+
+import (
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+)
+
+// JoinTable joins each record of a stream with the present row of its key in a table; a record without one gives no
+// result. Only records of the stream give results, with their own timestamp and headers. Null keys, and null values
+// whatever the serde, are dropped and counted (Kafka Streams, KStreamKTableJoin).
+func JoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f func(K, V, V2) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
+	var o Record[K, R]
+	return func(r *Record[K, V]) error {
+		if r.NullKey {
+			c.Drop(NullKey)
+			return nil
+		}
+		if r.NullValue {
+			c.Drop(NullValue)
+			return nil
+		}
+		slot, err := table.Lookup(r.Key)
+		if err != nil || !slot.Present {
+			return err
+		}
+		o = Record[K, R]{Key: r.Key, Value: f(r.Key, r.Value, slot.Value), Timestamp: r.Timestamp, Headers: r.Headers}
+		o.NullValue = out.Value != nil && out.Value(o.Value)
+		return next(&o)
+	}
+}
+
+// LeftJoinTable is [JoinTable] that gives a result for every record; f is told when the table has no row. A null key has
+// none (KIP-962).
+func LeftJoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f func(K, V, serde.Optional[V2]) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
+	var o Record[K, R]
+	return func(r *Record[K, V]) error {
+		if r.NullValue {
+			c.Drop(NullValue)
+			return nil
+		}
+		var row serde.Optional[V2]
+		if !r.NullKey {
+			slot, err := table.Lookup(r.Key)
+			if err != nil {
+				return err
+			}
+			row = serde.Optional[V2]{Value: slot.Value, OK: slot.Present}
+		}
+		o = Record[K, R]{Key: r.Key, Value: f(r.Key, r.Value, row), Timestamp: r.Timestamp, Headers: r.Headers, NullKey: r.NullKey}
+		o.NullValue = out.Value != nil && out.Value(o.Value)
+		return next(&o)
+	}
+}

@@ -1,0 +1,110 @@
+package operators
+
+import (
+	"fmt"
+
+	"github.com/rivusio/rivusio/serde"
+)
+
+// DefaultPartition, named by a [Partitioner], stands for the partition that the sink would choose by itself.
+const DefaultPartition int32 = -1
+
+// Partitioner chooses the partitions of a record: it appends them to dst, each from 0 to partitions-1 or
+// [DefaultPartition], and returns the result. Several send the record to each of them, none drops it (it is counted).
+// It must be deterministic, or a replay differs.
+type Partitioner[K, V any] func(dst []int32, k K, v V, partitions int32) []int32
+
+// Write encodes the records of a stream and sends them to a topic. A nil partitioner is Kafka's default: murmur2 of the
+// key bytes (of a windowed key: of its base key), so other clients find the keys where they expect them; records without a
+// key stay on one partition for some hundred records and then move to the next, for larger batches.
+func Write[K, V any](c *Context, topic string, k serde.Serde[K], v serde.Serde[V], partitioner Partitioner[K, V]) Forward[K, V] {
+	w := &writer[K, V]{
+		c: c, topic: topic, k: k, v: v, partitioner: partitioner,
+		out: c.scope.Runtime.Collector(), partitions: c.scope.Runtime.Partitions(topic),
+		base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()},
+	}
+	return w.write
+}
+
+type writer[K, V any] struct {
+	c           *Context
+	topic       string
+	k           serde.Serde[K]
+	v           serde.Serde[V]
+	partitioner Partitioner[K, V]
+	out         Collector
+	partitions  int32
+	base        func([]byte) []byte
+	keyless     Sticky
+	chosen      []int32
+	o           Output
+}
+
+func (w *writer[K, V]) write(r *Record[K, V]) error {
+	if r.Timestamp < 0 {
+		return fmt.Errorf("record for topic %q has the timestamp %d, which is before the epoch", w.topic, r.Timestamp)
+	}
+	if w.partitioner == nil {
+		return w.send(r, DefaultPartition)
+	}
+	w.chosen = w.partitioner(w.chosen[:0], r.Key, r.Value, w.partitions)
+	if len(w.chosen) == 0 {
+		w.c.Drop(NoPartition)
+		return nil
+	}
+	for _, p := range w.chosen {
+		if p < DefaultPartition || p >= w.partitions {
+			return fmt.Errorf("partitioner chose partition %d of topic %q, which has %d", p, w.topic, w.partitions)
+		}
+		if err := w.send(r, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
+	buf := w.out.Buffer()
+	w.o = Output{Topic: w.topic, Timestamp: r.Timestamp, Headers: r.Headers}
+	keyBytes := 0
+	var err error
+	if !r.NullKey {
+		if buf, err = w.k.Append(buf, r.Key); err != nil {
+			return fmt.Errorf("encode key for topic %q: %w", w.topic, err)
+		}
+		keyBytes = len(buf)
+	}
+	if !r.NullValue {
+		if buf, err = w.v.Append(buf, r.Value); err != nil {
+			return fmt.Errorf("encode value for topic %q: %w", w.topic, err)
+		}
+		w.o.Value = notNil(buf[keyBytes:])
+	}
+	if !r.NullKey {
+		w.o.Key = notNil(buf[:keyBytes:keyBytes])
+	}
+	w.o.Partition = partition
+	if partition == DefaultPartition {
+		w.o.Partition = w.choose()
+	}
+	return w.out.Send(&w.o)
+}
+
+func (w *writer[K, V]) choose() int32 {
+	if w.o.Key == nil {
+		return w.keyless.Next(w.partitions)
+	}
+	key := w.o.Key
+	if w.base != nil {
+		key = w.base(key)
+	}
+	return KeyPartition(key, w.partitions)
+}
+
+// notNil keeps an empty key or value from being taken for a null one.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

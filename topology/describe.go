@@ -1,0 +1,248 @@
+package topology
+
+import (
+	"encoding/json/v2"
+	"fmt"
+	"strings"
+
+	"encoding/json/jsontext"
+
+	"github.com/rivusio/rivusio/internal/graph"
+)
+
+// Description is a topology as people and tools read it. Its JSON form is stable: fields are added, never renamed.
+type Description struct {
+	Application   string                   `json:"application"`
+	SubTopologies []SubTopologyDescription `json:"sub_topologies"`
+	Repartitions  []RepartitionDescription `json:"repartition_topics"`
+	CoPartitioned []CoPartitionDescription `json:"co_partitioned"`
+}
+
+// SubTopologyDescription is a part whose operators run together in one task for each partition.
+type SubTopologyDescription struct {
+	ID     int                `json:"id"`
+	Hash   string             `json:"hash"` // of what instances must agree on
+	Nodes  []NodeDescription  `json:"nodes"`
+	Stores []StoreDescription `json:"stores"`
+}
+
+// NodeDescription is an operator, a source or a sink.
+type NodeDescription struct {
+	Name   string   `json:"name"`
+	Op     string   `json:"op"`
+	Reads  string   `json:"reads,omitzero"`  // topic of a source
+	Writes string   `json:"writes,omitzero"` // topic of a sink
+	Stores []string `json:"stores,omitzero"`
+	Next   []string `json:"next,omitzero"`
+}
+
+// StoreDescription is a store with its changelog.
+type StoreDescription struct {
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`
+	Changelog   string `json:"changelog,omitzero"` // topic; empty for none
+	InMemory    bool   `json:"in_memory,omitzero"`
+	RetentionMs int64  `json:"retention_ms,omitzero"`
+}
+
+// RepartitionDescription is a topic between sub-topologies. Partitions is 0 unless the topology fixes it.
+type RepartitionDescription struct {
+	Topic      string `json:"topic"`
+	Partitions int32  `json:"partitions,omitzero"`
+}
+
+// CoPartitionDescription names topics that must have the same number of partitions.
+type CoPartitionDescription struct {
+	Operator string   `json:"operator"`
+	Topics   []string `json:"topics"`
+}
+
+// Describe describes the topology.
+func (t *Topology) Describe() Description {
+	d := Description{Application: t.g.Application}
+	for _, sub := range t.g.SubTopologies {
+		s := SubTopologyDescription{ID: sub.ID, Hash: fmt.Sprintf("%016x", sub.Hash)}
+		for _, n := range sub.Nodes {
+			s.Nodes = append(s.Nodes, describeNode(n))
+		}
+		for _, store := range sub.Stores {
+			s.Stores = append(s.Stores, StoreDescription{
+				Name: store.Name, Kind: store.Kind.String(), Changelog: store.Changelog, InMemory: store.InMemory, RetentionMs: store.RetentionMs,
+			})
+		}
+		d.SubTopologies = append(d.SubTopologies, s)
+	}
+	for _, r := range t.g.Repartitions {
+		d.Repartitions = append(d.Repartitions, RepartitionDescription{Topic: r.Topic, Partitions: r.Partitions})
+	}
+	for _, c := range t.g.CoPartitions {
+		d.CoPartitioned = append(d.CoPartitioned, CoPartitionDescription{Operator: c.Node.Name, Topics: c.Topics})
+	}
+	return d
+}
+
+func describeNode(n *graph.Node) NodeDescription {
+	d := NodeDescription{Name: n.Name, Op: n.Op}
+	if n.Source != nil {
+		d.Reads = n.Source.Topic
+	}
+	if n.Sink != nil {
+		d.Writes = n.Sink.Topic
+	}
+	for _, s := range n.Stores {
+		d.Stores = append(d.Stores, s.Name)
+	}
+	for _, c := range n.Children {
+		d.Next = append(d.Next, c.Name)
+	}
+	return d
+}
+
+// String is the description as text, in the manner of Kafka Streams' Topology.describe.
+func (d Description) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Topology: %s\n", d.Application)
+	for _, sub := range d.SubTopologies {
+		fmt.Fprintf(&b, "  Sub-topology: %d\n", sub.ID)
+		for _, n := range sub.Nodes {
+			fmt.Fprintf(&b, "    %s\n", n.title())
+			if len(n.Next) > 0 {
+				fmt.Fprintf(&b, "      --> %s\n", strings.Join(n.Next, ", "))
+			}
+		}
+		for _, s := range sub.Stores {
+			fmt.Fprintf(&b, "    Store: %s\n", s.title())
+		}
+	}
+	for _, c := range d.CoPartitioned {
+		fmt.Fprintf(&b, "  Co-partitioned for %s: %s\n", c.Operator, strings.Join(c.Topics, ", "))
+	}
+	return b.String()
+}
+
+func (n NodeDescription) title() string {
+	var details []string
+	if len(n.Stores) > 0 {
+		details = append(details, "stores: "+strings.Join(n.Stores, ", "))
+	}
+	kind := "Operator"
+	switch {
+	case n.Reads != "":
+		kind, details = "Source", append(details, "topic: "+n.Reads)
+	case n.Writes != "":
+		kind, details = "Sink", append(details, "topic: "+n.Writes)
+	}
+	title := kind + ": " + n.Name
+	if len(details) > 0 {
+		title += " (" + strings.Join(details, "; ") + ")"
+	}
+	return title
+}
+
+func (s StoreDescription) title() string {
+	details := []string{s.Kind}
+	if s.InMemory {
+		details = append(details, "in memory")
+	}
+	if s.Changelog != "" {
+		details = append(details, "changelog: "+s.Changelog)
+	}
+	if s.RetentionMs > 0 {
+		details = append(details, fmt.Sprintf("retention: %d ms", s.RetentionMs))
+	}
+	return s.Name + " (" + strings.Join(details, "; ") + ")"
+}
+
+// JSON is the description as indented JSON.
+func (d Description) JSON() ([]byte, error) {
+	return json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
+}
+
+// DOT is the description as a graph for Graphviz.
+func (d Description) DOT() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "digraph %q {\n  rankdir=LR;\n  node [shape=box];\n", d.Application)
+	d.draw(drawing{
+		group: func(id int, body func()) {
+			fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=\"sub-topology %d\";\n", id, id)
+			body()
+			b.WriteString("  }\n")
+		},
+		node:  func(name, label string) { fmt.Fprintf(&b, "    %q [label=%q];\n", name, label) },
+		store: func(name string) { fmt.Fprintf(&b, "    %q [label=%q, shape=cylinder];\n", "store "+name, name) },
+		topic: func(name string) { fmt.Fprintf(&b, "  %q [label=%q, shape=ellipse];\n", "topic "+name, name) },
+		edge:  func(from, to string) { fmt.Fprintf(&b, "  %q -> %q;\n", from, to) },
+	})
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// Mermaid is the description as a Mermaid flowchart.
+func (d Description) Mermaid() string {
+	var b strings.Builder
+	ids := make(map[string]string)
+	id := func(name string) string {
+		if ids[name] == "" {
+			ids[name] = fmt.Sprintf("n%d", len(ids))
+		}
+		return ids[name]
+	}
+	b.WriteString("flowchart LR\n")
+	d.draw(drawing{
+		group: func(n int, body func()) {
+			fmt.Fprintf(&b, "  subgraph s%d[sub-topology %d]\n", n, n)
+			body()
+			b.WriteString("  end\n")
+		},
+		node:  func(name, label string) { fmt.Fprintf(&b, "    %s[\"%s\"]\n", id(name), label) },
+		store: func(name string) { fmt.Fprintf(&b, "    %s[(\"%s\")]\n", id("store "+name), name) },
+		topic: func(name string) { fmt.Fprintf(&b, "  %s([\"%s\"])\n", id("topic "+name), name) },
+		edge:  func(from, to string) { fmt.Fprintf(&b, "  %s --> %s\n", id(from), id(to)) },
+	})
+	return b.String()
+}
+
+// drawing is what the graphical forms do differently. Names of stores and topics begin with "store " and "topic ".
+type drawing struct {
+	group        func(id int, body func())
+	node         func(name, label string)
+	store, topic func(name string)
+	edge         func(from, to string)
+}
+
+func (d Description) draw(on drawing) {
+	topics := make(map[string]bool)
+	topic := func(name string) string {
+		if !topics[name] {
+			topics[name] = true
+			on.topic(name)
+		}
+		return "topic " + name
+	}
+	for _, sub := range d.SubTopologies {
+		on.group(sub.ID, func() {
+			for _, n := range sub.Nodes {
+				on.node(n.Name, n.Name)
+			}
+			for _, s := range sub.Stores {
+				on.store(s.Name)
+			}
+		})
+	}
+	for _, sub := range d.SubTopologies {
+		for _, n := range sub.Nodes {
+			if n.Reads != "" {
+				on.edge(topic(n.Reads), n.Name)
+			}
+			for _, s := range n.Stores {
+				on.edge(n.Name, "store "+s)
+			}
+			for _, next := range n.Next {
+				on.edge(n.Name, next)
+			}
+			if n.Writes != "" {
+				on.edge(n.Name, topic(n.Writes))
+			}
+		}
+	}
+}

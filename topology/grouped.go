@@ -1,0 +1,193 @@
+package topology
+
+import (
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// Grouped is a stream whose records are to be aggregated by key. It is a value; the zero value is not usable.
+type Grouped[K, V any] struct {
+	s    Stream[K, V]
+	name string // of the repartition topic; "" for that of the store
+	// What a named grouping repartitioned, once: all its aggregates share the topic.
+	shared *Stream[K, V]
+}
+
+// GroupByKey groups the records by their key. If it may have changed since the topic was read, an aggregate repartitions
+// the stream first: through a topic that is named by [Named], and then shared by all aggregates of the grouping, or else
+// by the store of the aggregate.
+//
+// Options: [Named].
+func (s Stream[K, V]) GroupByKey(opts ...NodeOption) Grouped[K, V] {
+	o := s.b.nodeOptions("GroupByKey", opts, optName)
+	return Grouped[K, V]{s: s, name: o.name, shared: new(Stream[K, V])}
+}
+
+// GroupBy gives the records new keys and groups by them; see [Stream.SelectKey] and [Stream.GroupByKey].
+//
+// Options: [Named].
+func (s Stream[K, V]) GroupBy[K2 any](f func(K, V) K2, opts ...NodeOption) Grouped[K2, V] {
+	o := s.b.nodeOptions("GroupBy", opts, optName)
+	return Grouped[K2, V]{s: s.SelectKey(f), name: o.name, shared: new(Stream[K2, V])}
+}
+
+// WithSerdes is the same grouping with other serdes, for the repartition topic and the stores.
+func (g Grouped[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Grouped[K, V] {
+	return Grouped[K, V]{s: g.s.WithSerdes(k, v), name: g.name, shared: new(Stream[K, V])}
+}
+
+// stream is the stream with all records of a key in one task.
+func (g Grouped[K, V]) stream(store string) Stream[K, V] {
+	switch {
+	case !g.s.rekeyed:
+		return g.s
+	case g.name == "":
+		return g.s.grouped(store, "aggregation "+store, false)
+	case g.shared.b == nil:
+		*g.shared = g.s.grouped(g.name, g.name, false)
+	}
+	return *g.shared
+}
+
+// Count counts the records of each key. Null keys and null values are dropped and counted.
+//
+// Options: those of a store.
+func (g Grouped[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] {
+	return aggregate(g, "count", store, opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
+		return operators.CountRecords[K, V]()
+	})
+}
+
+// Reduce combines the records of each key: the first value is the aggregate, then f makes a new one of the aggregate and
+// the next value. A null result deletes the row. Null keys and null values are dropped and counted.
+//
+// Options: those of a store.
+func (g Grouped[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) Table[K, V] {
+	return aggregate(g, "reduce", store, opts, g.s.v, reducer[K](g.s.b, store, f))
+}
+
+// Aggregate combines the records of each key: init makes an empty aggregate, add adds a record to it. add may change the
+// aggregate in place and return it. A null result deletes the row. Null keys and null values are dropped and counted.
+//
+// Options: those of a store. The serde of the aggregate is serde.For its type, unless [StoreSerdes] says otherwise.
+func (g Grouped[K, V]) Aggregate[A any](store string, init func() A, add func(K, V, A) A, opts ...StoreOption) Table[K, A] {
+	return aggregate(g, "aggregate", store, opts, valueSerde[A](g.s.v), folder(g.s.b, store, init, add))
+}
+
+func reducer[K, V any](b *Builder, store string, f func(a, b V) V) func(serde.Serde[V]) operators.Aggregator[K, V, V] {
+	if f == nil {
+		b.fail("aggregation %q has a nil function", store)
+	}
+	return func(v serde.Serde[V]) operators.Aggregator[K, V, V] { return operators.Reduce[K](f, serde.IsNull(v)) }
+}
+
+func folder[K, V, A any](b *Builder, store string, init func() A, add func(K, V, A) A) func(serde.Serde[A]) operators.Aggregator[K, V, A] {
+	if init == nil || add == nil {
+		b.fail("aggregation %q has a nil function", store)
+	}
+	return func(a serde.Serde[A]) operators.Aggregator[K, V, A] {
+		return operators.Fold(init, add, serde.IsNull(a))
+	}
+}
+
+func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOption, a serde.Serde[A], agg func(serde.Serde[A]) operators.Aggregator[K, V, A]) Table[K, A] {
+	b := g.s.b
+	o := b.storeOptions("aggregation "+store, opts, optsKeyValue)
+	s := g.stream(store)
+	n := b.node(op, storeNodeName(op, store), s.from)
+	k, a := serdesOf(b, store, o, s.k, a)
+	needSerdes(b, n, k, a)
+	t := Table[K, A]{b: b, from: n, k: k, v: a, rows: keyValueStore(b, n, store, o, k, a)}
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		next := graph.Next[K, operators.Change[A]](in, n)
+		return operators.Enter(c, operators.Aggregate(c, storeOf[tableRows[K, A]](in, store), agg(a), o.emit(), next))
+	}
+	return t
+}
+
+// Windowed groups the records by window too. definition is a [windows.TimeWindow].
+func (g Grouped[K, V]) Windowed(definition windows.Definition) Windowed[K, V] {
+	w, ok := definition.(windows.TimeWindow)
+	if !ok {
+		g.s.b.fail("Windowed does not know windows of type %T", definition)
+	}
+	if err := w.Validate(); err != nil {
+		g.s.b.fail("windowed aggregation: %w", err)
+	}
+	return Windowed[K, V]{g: g, def: w}
+}
+
+// Windowed is a stream whose records are to be aggregated by key and window. It is a value; the zero value is not usable.
+type Windowed[K, V any] struct {
+	g       Grouped[K, V]
+	def     windows.TimeWindow
+	onClose bool
+}
+
+// OnClose makes the aggregates forward one final result of each window, when its end and grace have passed in event time.
+// Default: every update is forwarded.
+func (w Windowed[K, V]) OnClose() Windowed[K, V] {
+	w.onClose = true
+	return w
+}
+
+// Count counts the records of each key and window, also those with a null value. Null keys are dropped and counted.
+//
+// Options: those of a store, [Retention].
+func (w Windowed[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K, int64] {
+	return windowAggregate(w, "window-count", store, opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
+		return operators.CountRecords[K, V]()
+	})
+}
+
+// Reduce is [Grouped.Reduce] for each key and window. Null values reach f if the serde can carry them.
+//
+// Options: those of a store, [Retention].
+func (w Windowed[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
+	return windowAggregate(w, "window-reduce", store, opts, w.g.s.v, false, reducer[K](w.g.s.b, store, f))
+}
+
+// Aggregate is [Grouped.Aggregate] for each key and window. Null values reach add if the serde can carry them.
+//
+// Options: those of a store, [Retention].
+func (w Windowed[K, V]) Aggregate[A any](store string, init func() A, add func(K, V, A) A, opts ...StoreOption) WindowedTable[K, A] {
+	return windowAggregate(w, "window-aggregate", store, opts, valueSerde[A](w.g.s.v), false, folder(w.g.s.b, store, init, add))
+}
+
+func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []StoreOption, a serde.Serde[A], countNulls bool, agg func(serde.Serde[A]) operators.Aggregator[K, V, A]) WindowedTable[K, A] {
+	b := w.g.s.b
+	o := b.storeOptions("aggregation "+store, opts, optsWindow)
+	s := w.g.stream(store)
+	n := b.node(op, storeNodeName(op, store), s.from)
+	k, a := serdesOf(b, store, o, s.k, a)
+	needSerdes(b, n, k, a)
+	emit := o.emit()
+	if w.onClose {
+		if o.emitOnCommit {
+			b.fail("aggregation %q emits on close and has the option EmitOnCommit", store)
+		}
+		emit = operators.EmitOnClose
+	}
+	retentionMs := w.def.SizeMs() + w.def.GraceMs()
+	if o.hasRetention {
+		if o.retention.Milliseconds() < retentionMs {
+			b.fail("aggregation %q has a retention of %v, want at least size + grace, %d ms", store, o.retention, retentionMs)
+		}
+		retentionMs = o.retention.Milliseconds()
+	}
+	connect(b.store(&graph.Store{Name: store, Kind: state.KindWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+		return state.NewWindow(c, state.WindowConfig{SizeMs: w.def.SizeMs(), RetentionMs: retentionMs}, k, a)
+	}}, o), n)
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		return operators.Enter(c, operators.WindowAggregate[K, V, A]{
+			Windows: w.def, Store: storeOf[*state.WindowStore[K, A]](in, store), Aggregator: agg(a), Emit: emit,
+			Nulls: s.nulls(), CountNulls: countNulls,
+		}.Forward(c, graph.Next[windows.Keyed[K], operators.Change[A]](in, n)))
+	}
+	return WindowedTable[K, A]{b: b, from: n, k: k, v: a, def: w.def}
+}

@@ -1,0 +1,221 @@
+package topology
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
+)
+
+// NodeOption is an option of an operator. Each method says which it takes; any other is a mistake that Build reports.
+type NodeOption interface {
+	node(*nodeOptions)
+	option
+}
+
+// StoreOption is an option of an operator that has a store. Each method says which it takes; any other is a mistake that
+// Build reports.
+type StoreOption interface {
+	store(*storeOptions)
+	option
+}
+
+type option interface{ option() (optionSet, string) }
+
+// optionSet is a set of options, to tell those that an operator takes.
+type optionSet uint
+
+const (
+	optName optionSet = 1 << iota
+	optUndecodable
+	optPartitioner
+	optPartitions
+	optSerdes
+	optInMemory
+	optNoChangelog
+	optRetention
+	optEmitOnCommit
+
+	optsKeyValue = optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
+	optsWindow   = optsKeyValue | optRetention
+)
+
+type nodeOptions struct {
+	name        string
+	undecodable operators.Undecodable
+	partitioner any // operators.Partitioner of the stream's types
+	partitions  int32
+}
+
+type storeOptions struct {
+	undecodable  operators.Undecodable
+	k, v         any // serdes of the store's types
+	inMemory     bool
+	noChangelog  bool
+	retention    time.Duration
+	hasRetention bool
+	emitOnCommit bool
+}
+
+func (b *Builder) nodeOptions(of string, opts []NodeOption, takes optionSet) (o nodeOptions) {
+	for _, opt := range opts {
+		b.checkOption(of, opt, takes)
+		opt.node(&o)
+	}
+	return o
+}
+
+func (b *Builder) storeOptions(of string, opts []StoreOption, takes optionSet) (o storeOptions) {
+	for _, opt := range opts {
+		b.checkOption(of, opt, takes)
+		opt.store(&o)
+	}
+	return o
+}
+
+func (b *Builder) checkOption(of string, o option, takes optionSet) {
+	if set, name := o.option(); set&takes == 0 {
+		b.fail("%s does not take the option %s", of, name)
+	}
+}
+
+type nodeOption struct {
+	set  optionSet
+	name string
+	do   func(*nodeOptions)
+}
+
+func (n nodeOption) node(o *nodeOptions)         { n.do(o) }
+func (n nodeOption) option() (optionSet, string) { return n.set, n.name }
+
+type storeOption struct {
+	set  optionSet
+	name string
+	do   func(*storeOptions)
+}
+
+func (s storeOption) store(o *storeOptions)       { s.do(o) }
+func (s storeOption) option() (optionSet, string) { return s.set, s.name }
+
+// Named gives an operator its name: in errors, metrics and descriptions, and of the repartition topic in front of a
+// grouping or a join. Default: a generated name, and for a grouping's topic the name of the store.
+func Named(name string) NodeOption {
+	return nodeOption{optName, "Named", func(o *nodeOptions) { o.name = name }}
+}
+
+// SourceOption is an option of whatever reads a topic, stream or table.
+type SourceOption struct{ undecodable operators.Undecodable }
+
+func (s SourceOption) node(o *nodeOptions)         { o.undecodable = s.undecodable }
+func (s SourceOption) store(o *storeOptions)       { o.undecodable = s.undecodable }
+func (s SourceOption) option() (optionSet, string) { return optUndecodable, "SkipUndecodable" }
+
+// SkipUndecodable makes a source drop and count records whose bytes its serdes refuse. Default: the task fails, naming
+// topic, partition, offset and key.
+func SkipUndecodable() SourceOption { return SourceOption{operators.SkipUndecodable} }
+
+// Partitioner chooses the partitions of the topic for each record; see [operators.Partitioner]. Its types must be those
+// of the stream. Default: Kafka's murmur2 of the key.
+func Partitioner[K, V any](f func(dst []int32, k K, v V, partitions int32) []int32) NodeOption {
+	return nodeOption{optPartitioner, "Partitioner", func(o *nodeOptions) { o.partitioner = operators.Partitioner[K, V](f) }}
+}
+
+// Partitions sets how many partitions a repartition topic has. Default: as many as the largest topic upstream, or as the
+// other side of a join.
+func Partitions(n int) NodeOption {
+	return nodeOption{optPartitions, "Partitions", func(o *nodeOptions) { o.partitions = int32(n) }}
+}
+
+func partitionerOf[K, V any](b *Builder, n *graph.Node, o nodeOptions) operators.Partitioner[K, V] {
+	if o.partitioner == nil {
+		return nil
+	}
+	p, ok := o.partitioner.(operators.Partitioner[K, V])
+	if !ok {
+		b.fail("operator %q has a stream of %s and %s, but a partitioner of other types", n.Name, typeName[K](), typeName[V]())
+	}
+	needFunc(b, n, p != nil || !ok)
+	return p
+}
+
+// StoreSerdes sets the serdes of a store and of the table that it holds. Default: the serde of the key, and serde.For
+// the type of the value.
+func StoreSerdes[K, V any](k serde.Serde[K], v serde.Serde[V]) StoreOption {
+	return storeOption{optSerdes, "StoreSerdes", func(o *storeOptions) { o.k, o.v = k, v }}
+}
+
+// InMemory keeps a store in memory only. It is restored from its changelog at every start. Default: on disk.
+func InMemory() StoreOption {
+	return storeOption{optInMemory, "InMemory", func(o *storeOptions) { o.inMemory = true }}
+}
+
+// NoChangelog keeps a store without a changelog topic: its rows are lost with the disk and do not follow a partition
+// that moves to another instance.
+func NoChangelog() StoreOption {
+	return storeOption{optNoChangelog, "NoChangelog", func(o *storeOptions) { o.noChangelog = true }}
+}
+
+// Retention is how long a window store keeps a window, counted from its start in event time. It must be at least size +
+// grace, which is the default.
+func Retention(d time.Duration) StoreOption {
+	return storeOption{optRetention, "Retention", func(o *storeOptions) { o.retention, o.hasRetention = d, true }}
+}
+
+// EmitOnCommit forwards the last update of each row at every commit, in place of every update: fewer results, and how
+// many there are depends on the commit interval. Default: every update is forwarded.
+func EmitOnCommit() StoreOption {
+	return storeOption{optEmitOnCommit, "EmitOnCommit", func(o *storeOptions) { o.emitOnCommit = true }}
+}
+
+func (o storeOptions) emit() operators.Emit {
+	if o.emitOnCommit {
+		return operators.EmitOnCommit
+	}
+	return operators.EmitOnUpdate
+}
+
+// serdesOf are the serdes of a store: those of the option, else the given ones.
+func serdesOf[K, V any](b *Builder, store string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) (serde.Serde[K], serde.Serde[V]) {
+	if o.k == nil && o.v == nil {
+		return k, v
+	}
+	ownK, okK := o.k.(serde.Serde[K])
+	ownV, okV := o.v.(serde.Serde[V])
+	if !okK || !okV {
+		b.fail("store %q holds keys of %s and values of %s, but StoreSerdes are of other types", store, typeName[K](), typeName[V]())
+		return k, v
+	}
+	return ownK, ownV
+}
+
+// keySerde is the serde of keys of type T2 that a function made: that of the keys before it if the type is the same,
+// else the default.
+func keySerde[T2, T any](before serde.Serde[T]) serde.Serde[T2] {
+	if s, ok := any(before).(serde.Serde[T2]); ok {
+		return s
+	}
+	return serde.ForKey[T2]()
+}
+
+// valueSerde is [keySerde] for values.
+func valueSerde[T2, T any](before serde.Serde[T]) serde.Serde[T2] {
+	if s, ok := any(before).(serde.Serde[T2]); ok {
+		return s
+	}
+	return serde.For[T2]()
+}
+
+func typeName[T any]() string { return reflect.TypeFor[T]().String() }
+
+func contains(nodes []*graph.Node, n *graph.Node) bool { return slices.Contains(nodes, n) }
+
+// same reports whether two serdes are equal; serdes that cannot be compared are not.
+func same(a, b any) bool {
+	t := reflect.TypeOf(a)
+	return t != nil && t == reflect.TypeOf(b) && t.Comparable() && a == b
+}
+
+func serdeType(s any) reflect.Type { return reflect.TypeOf(s) }

@@ -1,0 +1,331 @@
+package topology
+
+import (
+	"fmt"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
+)
+
+// Stream is a handle of a stream of records: each is an event of its own. It is a value; the zero value is not usable.
+//
+// A null value that the serde cannot carry is never shown to a function; each method says what it does with such a
+// record. A null key that the serde cannot carry is shown as the zero value.
+type Stream[K, V any] struct {
+	b    *Builder
+	from *graph.Node
+	k    serde.Serde[K] // nil if the type has no default and none was given
+	v    serde.Serde[V]
+	// The key may have changed since the topic was read, so what needs all records of a key in one task repartitions first.
+	rekeyed bool
+}
+
+func nulls[K, V any](k serde.Serde[K], v serde.Serde[V]) (n operators.Nulls[K, V]) {
+	if k != nil {
+		n.Key = serde.IsNull(k)
+	}
+	if v != nil {
+		n.Value = serde.IsNull(v)
+	}
+	return n
+}
+
+func (s Stream[K, V]) nulls() operators.Nulls[K, V] { return nulls(s.k, s.v) }
+
+// as is the stream of the given types that a node below s forwards.
+func (s Stream[K, V]) as[K2, V2 any](n *graph.Node, k serde.Serde[K2], v serde.Serde[V2]) Stream[K2, V2] {
+	return Stream[K2, V2]{b: s.b, from: n, k: k, v: v, rekeyed: s.rekeyed}
+}
+
+// add is the one way in which a stateless operator enters a topology: below s, with its function given or not.
+func (s Stream[K, V]) add[K2, V2 any](op string, given bool, opts []NodeOption, k serde.Serde[K2], v serde.Serde[V2],
+	build func(*operators.Context, operators.Forward[K2, V2]) operators.Forward[K, V],
+) Stream[K2, V2] {
+	o := s.b.nodeOptions(op, opts, optName)
+	n := s.b.node(op, o.name, s.from)
+	needFunc(s.b, n, given)
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		return operators.Enter(c, build(c, graph.Next[K2, V2](in, n)))
+	}
+	return s.as(n, k, v)
+}
+
+// Filter keeps the records that keep accepts. A null value that the serde cannot carry passes.
+//
+// Options: [Named].
+func (s Stream[K, V]) Filter(keep func(K, V) bool, opts ...NodeOption) Stream[K, V] {
+	return s.add("filter", keep != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		return operators.Filter(keep, s.nulls(), next)
+	})
+}
+
+// FilterNot keeps the records that drop refuses. A null value that the serde cannot carry passes.
+//
+// Options: [Named].
+func (s Stream[K, V]) FilterNot(drop func(K, V) bool, opts ...NodeOption) Stream[K, V] {
+	return s.add("filter-not", drop != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		return operators.FilterNot(drop, s.nulls(), next)
+	})
+}
+
+// Map replaces key and value. A null value that the serde cannot carry is dropped and counted. What needs all records of
+// a key together repartitions behind it.
+//
+// Options: [Named].
+func (s Stream[K, V]) Map[K2, V2 any](f func(K, V) (K2, V2), opts ...NodeOption) Stream[K2, V2] {
+	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
+	to := s.add("map", f != nil, opts, k, v, func(c *operators.Context, next operators.Forward[K2, V2]) operators.Forward[K, V] {
+		return operators.Map(c, f, s.nulls(), nulls(k, v), next)
+	})
+	to.rekeyed = true
+	return to
+}
+
+// MapValues replaces the value. A null value that the serde cannot carry stays null.
+//
+// Options: [Named].
+func (s Stream[K, V]) MapValues[V2 any](f func(K, V) V2, opts ...NodeOption) Stream[K, V2] {
+	v := valueSerde[V2](s.v)
+	return s.add("map-values", f != nil, opts, s.k, v, func(_ *operators.Context, next operators.Forward[K, V2]) operators.Forward[K, V] {
+		return operators.MapValues(f, s.nulls(), nulls(s.k, v), next)
+	})
+}
+
+// FlatMap gives any number of records for each one: what f emits, in that order. A null value that the serde cannot
+// carry is dropped and counted. What needs all records of a key together repartitions behind it.
+//
+// Options: [Named].
+func (s Stream[K, V]) FlatMap[K2, V2 any](f func(k K, v V, emit func(K2, V2)), opts ...NodeOption) Stream[K2, V2] {
+	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
+	to := s.add("flat-map", f != nil, opts, k, v, func(c *operators.Context, next operators.Forward[K2, V2]) operators.Forward[K, V] {
+		return operators.FlatMap(c, f, s.nulls(), nulls(k, v), next)
+	})
+	to.rekeyed = true
+	return to
+}
+
+// FlatMapValues gives a record for each value that f returns, in that order. A null value that the serde cannot carry is
+// dropped and counted.
+//
+// Options: [Named].
+func (s Stream[K, V]) FlatMapValues[V2 any](f func(K, V) []V2, opts ...NodeOption) Stream[K, V2] {
+	v := valueSerde[V2](s.v)
+	return s.add("flat-map-values", f != nil, opts, s.k, v, func(c *operators.Context, next operators.Forward[K, V2]) operators.Forward[K, V] {
+		return operators.FlatMapValues(c, f, s.nulls(), nulls(s.k, v), next)
+	})
+}
+
+// SelectKey replaces the key. A null value that the serde cannot carry is dropped and counted. What needs all records of
+// a key together repartitions behind it.
+//
+// Options: [Named].
+func (s Stream[K, V]) SelectKey[K2 any](f func(K, V) K2, opts ...NodeOption) Stream[K2, V] {
+	k := keySerde[K2](s.k)
+	to := s.add("select-key", f != nil, opts, k, s.v, func(c *operators.Context, next operators.Forward[K2, V]) operators.Forward[K, V] {
+		return operators.SelectKey(c, f, s.nulls(), nulls(k, s.v), next)
+	})
+	to.rekeyed = true
+	return to
+}
+
+// Peek shows each record to f and passes it on. It is called again for records that are processed again after a failure.
+//
+// Options: [Named].
+func (s Stream[K, V]) Peek(f func(K, V), opts ...NodeOption) Stream[K, V] {
+	return s.add("peek", f != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		return operators.Peek(f, s.nulls(), next)
+	})
+}
+
+// ForEach shows each record to f and ends the stream. It is called again for records that are processed again after a
+// failure.
+//
+// Options: [Named].
+func (s Stream[K, V]) ForEach(f func(K, V), opts ...NodeOption) {
+	s.add("for-each", f != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		return operators.Peek(f, s.nulls(), next)
+	})
+}
+
+// Merge is a stream of the records of s and of all others. The order between them is open. The serdes are those of s.
+func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
+	parents := []*graph.Node{s.from}
+	rekeyed := s.rekeyed
+	for _, o := range others {
+		if o.b != s.b {
+			s.b.fail("Merge got a stream of another builder")
+			continue
+		}
+		rekeyed = rekeyed || o.rekeyed
+		// A stream merged with itself gives every record once, as in Kafka Streams.
+		if !contains(parents, o.from) {
+			parents = append(parents, o.from)
+		}
+	}
+	n := s.b.node("merge", "", parents...)
+	n.Make = func(in *graph.Instance) any {
+		return operators.Enter(in.Context(n), graph.Next[K, V](in, n))
+	}
+	to := s.as(n, s.k, s.v)
+	to.rekeyed = rekeyed
+	return to
+}
+
+// Branch splits the stream: each record goes to the first branch whose predicate accepts it. The result has one stream
+// more than predicates; the last has the records that none accepted, and null values that the serde cannot carry.
+func (s Stream[K, V]) Branch(preds ...func(K, V) bool) []Stream[K, V] {
+	n := s.b.node("branch", "", s.from)
+	branches := make([]Stream[K, V], len(preds)+1)
+	for i := range branches {
+		child := s.b.node("branch", fmt.Sprintf("%s.%d", n.Name, i), n)
+		child.Make = func(in *graph.Instance) any {
+			return operators.Enter(in.Context(child), graph.Next[K, V](in, child))
+		}
+		branches[i] = s.as(child, s.k, s.v)
+	}
+	for _, p := range preds {
+		needFunc(s.b, n, p != nil)
+	}
+	n.Make = func(in *graph.Instance) any {
+		next := make([]operators.Forward[K, V], len(n.Children))
+		for i, child := range n.Children {
+			next[i] = in.Made(child).(operators.Forward[K, V])
+		}
+		return operators.Enter(in.Context(n), operators.Branch(preds, s.nulls(), next))
+	}
+	return branches
+}
+
+// WithSerdes is the same stream with other serdes for what comes behind it. With a serde that has a value for null
+// (serde.Nullable, serde.Pointer) values that are that null become null.
+func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V] {
+	return s.add("with-serdes", true, nil, k, v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		return operators.Remark(nulls(k, v), next)
+	})
+}
+
+// To writes the stream to a topic.
+//
+// Options: [Named], [Partitioner].
+func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
+	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner)
+	if err := checkName(topic); err != nil {
+		s.b.fail("topic name %w", err)
+	}
+	s.sink(topic, "sink", o)
+}
+
+func (s Stream[K, V]) sink(topic, op string, o nodeOptions) *graph.Node {
+	n := s.b.node(op, o.name, s.from)
+	n.Sink = &graph.Sink{Topic: topic}
+	needSerdes(s.b, n, s.k, s.v)
+	partitioner := partitionerOf[K, V](s.b, n, o)
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		return operators.Enter(c, operators.Write(c, topic, s.k, s.v, partitioner))
+	}
+	return n
+}
+
+// Repartition sends the stream through the topic APPLICATION-NAME-repartition, so that all records of a key come to one
+// task. Records with a null key are dropped without being counted, as in Kafka Streams.
+//
+// Options: [Partitions], [Partitioner].
+func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {
+	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions)
+	return s.repartition(name, false, o)
+}
+
+func (s Stream[K, V]) repartition(name string, nullKeys bool, o nodeOptions) Stream[K, V] {
+	if err := checkName(name); err != nil {
+		s.b.fail("name of a repartition topic %w", err)
+	}
+	s.b.claim(name, "repartition topic")
+	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", s.b.g.Application, name), Partitions: o.partitions}
+	s.b.g.Repartitions = append(s.b.g.Repartitions, r)
+
+	from := s
+	if !nullKeys {
+		from = s.add("keyed", true, nil, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+			return operators.DropNullKeys(next)
+		})
+	}
+	o.name = name + "-repartition-sink"
+	from.sink(r.Topic, "repartition-sink", o).Sink.Internal = true
+	n := source(s.b, r.Topic, true, name+"-repartition-source", operators.FailUndecodable, s.k, s.v)
+	return Stream[K, V]{b: s.b, from: n, k: s.k, v: s.v}
+}
+
+// grouped is s with all records of a key in one task: itself, or behind a repartition topic of that name.
+func (s Stream[K, V]) grouped(name, operator string, nullKeys bool) Stream[K, V] {
+	if !s.rekeyed {
+		return s
+	}
+	if name == "" {
+		s.b.fail("operator %s needs a repartition topic in front of it, because the key may have changed: give it a name with Named", operator)
+		return s
+	}
+	return s.repartition(name, nullKeys, nodeOptions{})
+}
+
+// ToTable reads the stream as a table: each record is the new row of its key, a null value deletes it, a null key is
+// dropped and counted. See [Builder.Table] for store. If the key may have changed, the stream is repartitioned first,
+// and the store must have a name.
+//
+// Options: those of a store.
+func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
+	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue)
+	return table(s.grouped(store, "ToTable", false), "to-table", store, o)
+}
+
+// Process is the way to write an operator. init runs once for each task; what it returns handles each record, on the
+// task's goroutine, and hands results to forward. Records with nulls come as they are, see [operators.Record]. The
+// stores must be given here and are used through their handles. Nothing is repartitioned in front of Process.
+func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forward operators.Forward[K2, V2]) (operators.Forward[K, V], error), stores ...StoreHandle) Stream[K2, V2] {
+	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
+	n := s.b.node("process", "", s.from)
+	needFunc(s.b, n, init != nil)
+	for _, h := range stores {
+		if st := h.store(); st == nil {
+			s.b.fail("operator %q was given a store handle that no builder made", n.Name)
+		} else {
+			connect(st, n)
+		}
+	}
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		process, err := init(c, operators.Remark(nulls(k, v), graph.Next[K2, V2](in, n)))
+		if err == nil && process == nil {
+			err = fmt.Errorf("init returned no function")
+		}
+		if err != nil {
+			in.Fail(&operators.Error{Operator: n.Name, Task: in.Scope.Task, Origin: operators.Origin{Offset: -1}, Err: err})
+			return operators.Forward[K, V](func(*operators.Record[K, V]) error { return err })
+		}
+		return operators.Enter(c, process)
+	}
+	to := s.as(n, k, v)
+	to.rekeyed = true
+	return to
+}
+
+// JoinTable joins each record with the present row of its key in the table. See [operators.JoinTable]. If the key may
+// have changed, the stream is repartitioned first under the name given with [Named].
+//
+// Options: [Named].
+func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
+	return joinTable(s, t, "join-table", false, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+		return operators.JoinTable(c, rows, f, out, next)
+	})
+}
+
+// LeftJoinTable is [Stream.JoinTable] with a result for every record, also where the table has no row.
+//
+// Options: [Named].
+func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
+	return joinTable(s, t, "left-join-table", true, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+		return operators.LeftJoinTable(c, rows, f, out, next)
+	})
+}

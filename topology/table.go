@@ -1,0 +1,163 @@
+package topology
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// Table is a handle of a table: the present row of each key. It is a value; the zero value is not usable.
+type Table[K, V any] struct {
+	b     *Builder
+	from  *graph.Node
+	k     serde.Serde[K]
+	v     serde.Serde[V]
+	rows  *graph.Store // nil: the table keeps no rows
+	topic string       // where its records come from, for messages
+}
+
+// tableRows is the store behind a table.
+type tableRows[K, V any] = *state.KeyValueStore[K, V]
+
+// table adds what turns a stream into a table.
+func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, V] {
+	n := s.b.node(op, storeNodeName(op, store), s.from)
+	k, v := serdesOf(s.b, store, o, s.k, s.v)
+	needSerdes(s.b, n, k, v)
+	t := Table[K, V]{b: s.b, from: n, k: k, v: v}
+	if store != "" {
+		t.rows = keyValueStore(s.b, n, store, o, k, v)
+	} else if o.inMemory || o.noChangelog || o.emitOnCommit {
+		s.b.fail("operator %q has options of a store, but no store name", n.Name)
+	}
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		var rows tableRows[K, V]
+		if store != "" {
+			rows = storeOf[tableRows[K, V]](in, store)
+		}
+		return operators.Enter(c, operators.ToTable(c, rows, o.emit(), graph.Next[K, operators.Change[V]](in, n)))
+	}
+	return t
+}
+
+// storeNodeName names an operator after its store, if it has one.
+func storeNodeName(op, store string) string {
+	if store == "" {
+		return ""
+	}
+	return store + "-" + op
+}
+
+func keyValueStore[K, V any](b *Builder, n *graph.Node, name string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) *graph.Store {
+	s := b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+		return state.NewKeyValue(c, k, v)
+	}}, o)
+	connect(s, n)
+	return s
+}
+
+// storeOf is a task's partition of a store, by the type that its declaration gave it.
+func storeOf[S any](in *graph.Instance, name string) S {
+	return in.Scope.Runtime.Store(name).(S)
+}
+
+// ToStream is the stream of the table's changes: the new row of a key, or a null value for a delete.
+//
+// Options: [Named].
+func (t Table[K, V]) ToStream(opts ...NodeOption) Stream[K, V] {
+	o := t.b.nodeOptions("ToStream", opts, optName)
+	return toStream(t.b, t.from, o, t.k, t.v, func(k K) K { return k })
+}
+
+func toStream[K, V, K2 any](b *Builder, from *graph.Node, o nodeOptions, k serde.Serde[K2], v serde.Serde[V], key func(K) K2) Stream[K2, V] {
+	n := b.node("to-stream", o.name, from)
+	n.Make = func(in *graph.Instance) any {
+		return operators.Enter(in.Context(n), operators.ToStream(key, nulls(k, v), graph.Next[K2, V](in, n)))
+	}
+	return Stream[K2, V]{b: b, from: n, k: k, v: v}
+}
+
+// WindowedTable is a handle of a table with a row for each key and window. It is a value; the zero value is not usable.
+type WindowedTable[K, V any] struct {
+	b    *Builder
+	from *graph.Node
+	k    serde.Serde[K]
+	v    serde.Serde[V]
+	def  windows.TimeWindow
+}
+
+// ToStream is the stream of the table's changes, with keys that key makes of key and window: [windows.Key] keeps both.
+// What needs all records of a key together repartitions behind it. The default serde of windowed keys is the one of
+// Kafka's TimeWindowedSerializer ([windows.TimeKeySerde]).
+//
+// Options: [Named].
+func (t WindowedTable[K, V]) ToStream[K2 any](key func(K, windows.Window) K2, opts ...NodeOption) Stream[K2, V] {
+	o := t.b.nodeOptions("ToStream", opts, optName)
+	var k serde.Serde[K2]
+	if t.k != nil {
+		k, _ = any(windows.TimeKeySerde(t.k, time.Duration(t.def.SizeMs())*time.Millisecond)).(serde.Serde[K2])
+	}
+	if k == nil {
+		k = keySerde[K2](t.k)
+	}
+	n := toStream(t.b, t.from, o, k, t.v, func(w windows.Keyed[K]) K2 { return key(w.Key, w.Window) })
+	needFunc(t.b, n.from, key != nil)
+	n.rekeyed = true
+	return n
+}
+
+// joinTable adds a join of a stream with a table.
+func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, nullKeys, given bool, opts []NodeOption,
+	build func(*operators.Context, tableRows[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
+) Stream[K, R] {
+	o := s.b.nodeOptions(op, opts, optName)
+	if t.k != nil && !sameKind(s.k, t.k) {
+		s.b.fail("%s: the keys of the stream and of the table have different serdes, so equal keys would lie on different partitions; use WithSerdes on the stream", op)
+	}
+	s.k = t.k // a repartition in front of a join uses the table's key serde
+	s = s.grouped(o.name, op, nullKeys)
+	n := s.b.node(op, o.name, s.from)
+	needFunc(s.b, n, given)
+	r := valueSerde[R](s.v)
+	to := s.as(n, s.k, r)
+	switch {
+	case t.b != s.b:
+		s.b.fail("operator %q joins with a table of another builder", n.Name)
+		return to
+	case t.rows == nil:
+		s.b.fail("operator %q needs the rows of a table that keeps none: give the table a store name", n.Name)
+		return to
+	}
+	connect(t.rows, n)
+	topics := append(sourceTopics(s.from), sourceTopics(t.from)...)
+	slices.Sort(topics)
+	s.b.g.CoPartitions = append(s.b.g.CoPartitions, graph.CoPartition{Node: n, Topics: slices.Compact(topics)})
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		rows := storeOf[tableRows[K, V2]](in, t.rows.Name)
+		return operators.Enter(c, build(c, rows, nulls(s.k, r), graph.Next[K, R](in, n)))
+	}
+	return to
+}
+
+// sameKind reports whether two serdes may write equal keys alike: they are of one type, or one of them is unknown.
+func sameKind[K any](a, b serde.Serde[K]) bool {
+	return a == nil || b == nil || serdeType(a) == serdeType(b)
+}
+
+// sourceTopics are the topics that the records of a node come from.
+func sourceTopics(n *graph.Node) (topics []string) {
+	if n.Source != nil {
+		return []string{n.Source.Topic}
+	}
+	for _, p := range n.Parents {
+		topics = append(topics, sourceTopics(p)...)
+	}
+	return topics
+}
