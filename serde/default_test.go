@@ -14,6 +14,9 @@ import (
 
 type point struct{ X, Y int32 }
 
+// Place is exported, which embedding makes a difference of.
+type Place struct{ X int32 }
+
 type area struct {
 	Country customerID
 	Corners [2]point
@@ -107,6 +110,7 @@ func TestDefaultForms(t *testing.T) {
 			W int `json:"-"`
 		}{1, 2}), asHex(`{"V":1}`), false},
 		{"embedding", form(struct{ point }{point{1, 2}}), asHex(`{"X":1,"Y":2}`), false},
+		{"embedding of an exported type", form(struct{ Place }{Place{1}}), asHex(`{"X":1}`), false},
 		{"embeds a type with a serde", form(release{version{1, 2}, "n"}), asHex(`{"Major":1,"Minor":2,"Name":"n"}`), false},
 		{"slice", form([]int{1, 2}), asHex(`[1,2]`), false},
 		{"map is sorted", form(map[string]int{"b": 1, "a": 2, "c": 3}), asHex(`{"a":2,"b":1,"c":3}`), false},

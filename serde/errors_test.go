@@ -4,6 +4,7 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,21 @@ func TestJSONDecodeErrors(t *testing.T) {
 	_, err = orders.Decode([]byte(`{"ID":"a`))
 	if syntactic := (*jsontext.SyntacticError)(nil); !errors.As(err, &syntactic) {
 		t.Errorf("%v wraps no jsontext.SyntacticError", err)
+	}
+}
+
+// Nothing of one value gets into the next (S6), nor of one that failed.
+func TestJSONDecodesIntoAZeroValue(t *testing.T) {
+	s := serde.JSON[order]()
+	full := []byte(`{"ID":"a","Lines":[{"SKU":"x"}],"ByRegion":{"r":1},"Note":"n","Place":[1,2]}`)
+	for _, before := range [][]byte{full, full[:len(full)-1]} {
+		first, _ := s.Decode(before)
+		if got, err := s.Decode([]byte(`{"ByRegion":{"q":2}}`)); err != nil || !reflect.DeepEqual(got, order{ByRegion: map[string]int64{"q": 2}}) {
+			t.Errorf("after %s: %+v (%v)", before, got, err)
+		}
+		if len(before) == len(full) && (len(first.ByRegion) != 1 || first.ByRegion["r"] != 1) {
+			t.Errorf("an earlier value changed: %+v", first)
+		}
 	}
 }
 

@@ -9,8 +9,7 @@ import (
 )
 
 // TimeWindow defines windows of a fixed size that start at every multiple of an advance.
-// Make one with [Tumbling] or [Hopping]; the zero value does not validate. The methods other than Validate and String
-// expect a definition that validates.
+// Make one with [Tumbling] or [Hopping]; the zero value does not validate and has no windows.
 type TimeWindow struct {
 	size, advance, grace time.Duration
 }
@@ -72,17 +71,14 @@ func (t TimeWindow) Of(timestamp int64) iter.Seq[Window] {
 }
 
 // Starts returns what [TimeWindow.Of] yields as numbers, for loops that must not allocate: the windows that contain the
-// timestamp (ms) start at first, first + AdvanceMs, …, count of them. A timestamp that is negative or after [MaxTimestamp]
-// has none.
+// timestamp (ms) start at first, first + AdvanceMs, …, count of them. There are none of a timestamp that is negative or
+// after [MaxTimestamp], and none of a definition that does not validate.
 func (t TimeWindow) Starts(timestamp int64) (first int64, count int) {
-	if timestamp < 0 || timestamp > MaxTimestamp {
-		return 0, 0
-	}
 	size, advance := t.SizeMs(), t.AdvanceMs()
-	first = max(0, timestamp-size+advance) / advance * advance // W2
-	if first > timestamp {
+	if timestamp < 0 || timestamp > MaxTimestamp || advance <= 0 || advance > size {
 		return 0, 0
 	}
+	first = max(0, timestamp-size+advance) / advance * advance // W2
 	return first, int((timestamp-first)/advance) + 1
 }
 
