@@ -59,7 +59,8 @@ type (
 func (t tag) MarshalText() ([]byte, error)  { return []byte(hex.EncodeToString(t[:])), nil }
 func (t *tag) UnmarshalText(b []byte) error { _, err := hex.Decode(t[:], b); return err }
 
-// The form of each default, for values and, where it is one, for keys. Stored data depends on these bytes.
+// The form of each default, for values and, where it is one, for keys. Stored data depends on these bytes, also across
+// releases of Go, which encoding/json/v2 does not promise: this test is what notices.
 func TestDefaultForms(t *testing.T) {
 	for _, c := range []struct {
 		name string

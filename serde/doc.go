@@ -9,7 +9,8 @@
 //	S1  Append only appends: it leaves the bytes before len(dst) as they are, also when it fails.
 //	S2  Decode keeps nothing of its input: the caller may overwrite the bytes afterwards.
 //	S3  Decoding what was encoded gives an equal value. Each serde says where its form is coarser than the Go type.
-//	S4  Equal values encode to equal bytes in every process: map keys are sorted, there is one NaN.
+//	S4  Equal values encode to equal bytes in every process: map keys are sorted, there is one NaN. Only the floats 0 and -0
+//	    stay apart, as in Java; that is why [ForKey] has none for floats.
 //	S5  Decoding never panics and allocates at most in proportion to its input, whatever the bytes are.
 //	S6  A serde has no state that one call leaves for the next: any number of goroutines may share it.
 //	S7  Kafka's null is nil bytes and reaches only a serde that has a null ([Nuller]); for it, Decode(nil) is that null.
