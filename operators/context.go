@@ -4,10 +4,14 @@ import (
 	"time"
 
 	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
 )
 
 // NoTime is the time before the first record.
 const NoTime = state.NoTime
+
+// MaxTimestamp is the largest timestamp (ms) that sources let in: beyond it windows have no arithmetic.
+const MaxTimestamp = windows.MaxTimestamp
 
 // Origin is the place of the record that a task is working on.
 type Origin struct {
@@ -26,14 +30,14 @@ const (
 	Late                            // every window of the record, or one of them, is closed
 	Expired                         // older than what the store keeps
 	UndecodableRecord               // the bytes were not of the source's serde, and the source skips those
-	NegativeTime                    // a timestamp before the epoch
+	InvalidTime                     // a timestamp before the epoch, or beyond MaxTimestamp
 	NoPartition                     // a custom partitioner named no partition
 	reasons
 )
 
 // String returns the reason as it appears in metrics and logs.
 func (r Reason) String() string {
-	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "negative_time", "no_partition"}[r]
+	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition"}[r]
 }
 
 // Reasons is the number of reasons: they are 0 to Reasons-1.

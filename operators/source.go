@@ -1,6 +1,8 @@
 package operators
 
-import "github.com/rivusio/rivusio/serde"
+import (
+	"github.com/rivusio/rivusio/serde"
+)
 
 // Undecodable says what a source does with bytes that its serdes refuse.
 type Undecodable uint8
@@ -20,8 +22,8 @@ func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable 
 	return func(in *Input) error {
 		c.In++
 		c.scope.current = c
-		if in.Timestamp < 0 {
-			c.Drop(NegativeTime)
+		if in.Timestamp < 0 || in.Timestamp > MaxTimestamp {
+			c.Drop(InvalidTime)
 			return nil
 		}
 		o = Record[K, V]{Timestamp: in.Timestamp, Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}

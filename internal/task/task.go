@@ -160,7 +160,9 @@ func (t *Task) Process(limit int) (n int, err error) {
 		record := in.pop()
 		t.touched = true
 		t.scope.Begin(operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: record.Offset}, record.Key, record.Timestamp)
-		t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
+		if record.Timestamp <= operators.MaxTimestamp {
+			t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
+		}
 		if err := in.read(record); err != nil {
 			return n, err
 		}
@@ -192,9 +194,9 @@ func (t *Task) Punctuate() (err error) {
 // CommitRequested reports whether user code asked for a commit since the last one.
 func (t *Task) CommitRequested() bool { return t.commit }
 
-// Touched reports whether anything happened since the last commit that a commit has to cover.
+// Touched reports whether anything happened since the last commit that a commit has to cover, or user code asked for one.
 func (t *Task) Touched() bool {
-	return t.touched || slices.ContainsFunc(t.inputs, func(in *input) bool { return in.next() != in.committed })
+	return t.touched || t.commit || slices.ContainsFunc(t.inputs, func(in *input) bool { return in.next() != in.committed })
 }
 
 // Prepare is the first step of a commit: results on commit leave, and the changes of the stores go to their changelogs.
