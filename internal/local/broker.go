@@ -1,0 +1,201 @@
+package local
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/operators"
+)
+
+// Broker is a set of topics in memory, with the offsets that were committed on them. Make one with [NewBroker].
+type Broker struct {
+	topics  map[string][]*log // by partition
+	offsets map[group]task.Position
+	open    []place // records of the running transaction, in the order in which they were written
+	written int64   // number of records ever written, to order them over all topics
+}
+
+// group names what a committed offset belongs to.
+type group struct {
+	application, topic string
+	partition          int32
+}
+
+type place struct {
+	log    *log
+	offset int
+}
+
+// log is one partition of a topic. The offset of an entry is its index.
+type log struct {
+	entries []entry
+	stable  int // offset of the first entry of the running transaction, else that of the next entry
+}
+
+type entry struct {
+	operators.Input
+	sequence int64 // among all entries of the broker
+	outside  bool  // appended by Append, not by a runtime
+	open     bool
+	aborted  bool
+}
+
+// NewBroker makes a broker without topics.
+func NewBroker() *Broker {
+	return &Broker{topics: make(map[string][]*log), offsets: make(map[group]task.Position)}
+}
+
+// Create makes a topic. It is an error if it is there with another number of partitions.
+func (b *Broker) Create(topic string, partitions int32) error {
+	if logs, ok := b.topics[topic]; ok {
+		if len(logs) != int(partitions) {
+			return fmt.Errorf("topic %q has %d partitions, want %d", topic, len(logs), partitions)
+		}
+		return nil
+	}
+	if partitions <= 0 {
+		return fmt.Errorf("topic %q cannot have %d partitions", topic, partitions)
+	}
+	logs := make([]*log, partitions)
+	for i := range logs {
+		logs[i] = new(log)
+	}
+	b.topics[topic] = logs
+	return nil
+}
+
+// Partitions tells how many partitions a topic has; ok is false if there is no such topic.
+func (b *Broker) Partitions(topic string) (n int32, ok bool) {
+	logs, ok := b.topics[topic]
+	return int32(len(logs)), ok
+}
+
+// Topics are the names of all topics, sorted.
+func (b *Broker) Topics() []string {
+	names := make([]string, 0, len(b.topics))
+	for name := range b.topics {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, strings.Compare)
+	return names
+}
+
+// Append writes a record from outside and returns its offset. The record's own offset is ignored; its slices are kept.
+func (b *Broker) Append(topic string, partition int32, r operators.Input) (offset int64, err error) {
+	l, err := b.log(topic, partition)
+	if err != nil {
+		return 0, err
+	}
+	return b.write(l, entry{Input: r, outside: true}), nil
+}
+
+func (b *Broker) log(topic string, partition int32) (*log, error) {
+	logs, ok := b.topics[topic]
+	if !ok {
+		return nil, fmt.Errorf("there is no topic %q", topic)
+	}
+	if partition < 0 || int(partition) >= len(logs) {
+		return nil, fmt.Errorf("topic %q has %d partitions and no partition %d", topic, len(logs), partition)
+	}
+	return logs[partition], nil
+}
+
+func (b *Broker) write(l *log, e entry) (offset int64) {
+	e.Offset, e.sequence = int64(len(l.entries)), b.written
+	b.written++
+	if e.open {
+		b.open = append(b.open, place{l, len(l.entries)})
+	}
+	if l.stable == len(l.entries) && !e.open {
+		l.stable++
+	}
+	l.entries = append(l.entries, e)
+	return e.Offset
+}
+
+// end closes the running transaction.
+func (b *Broker) end(commit bool) {
+	for _, p := range b.open {
+		e := &p.log.entries[p.offset]
+		e.open, e.aborted = false, !commit
+	}
+	for _, p := range b.open {
+		p.log.stable = len(p.log.entries)
+	}
+	b.open = b.open[:0]
+}
+
+// Record is a committed record of a topic.
+type Record struct {
+	operators.Input // its slices are the broker's
+	Partition       int32
+	sequence        int64
+}
+
+// Positions says from where a topic is read next: an offset for each partition. Nil is the start.
+type Positions []int64
+
+// Read returns what is committed in a topic from the positions on, over all partitions in the order in which it was
+// written, and the positions behind it. A topic that does not exist has no records.
+func (b *Broker) Read(topic string, from Positions) ([]Record, Positions) {
+	logs := b.topics[topic]
+	next := make(Positions, len(logs))
+	copy(next, from)
+	var records []Record
+	for p, l := range logs {
+		for ; int(next[p]) < l.stable; next[p]++ {
+			if e := &l.entries[next[p]]; !e.aborted {
+				records = append(records, Record{Input: e.Input, Partition: int32(p), sequence: e.sequence})
+			}
+		}
+	}
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.sequence, b.sequence) })
+	return records, next
+}
+
+// Committed is the offset up to which (exclusive) an application has processed a partition, 0 at the start.
+func (b *Broker) Committed(application, topic string, partition int32) int64 {
+	return b.offsets[group{application, topic, partition}].Offset
+}
+
+// collector is the Broker as the tasks of a runtime write to it.
+type collector struct{ b *Broker }
+
+// Buffer implements [operators.Collector]. Every record gets memory of its own, since topics keep it.
+func (c collector) Buffer() []byte { return nil }
+
+// Send implements [operators.Collector].
+func (c collector) Send(o *operators.Output) error {
+	l, err := c.b.log(o.Topic, o.Partition)
+	if err != nil {
+		return err
+	}
+	c.b.write(l, entry{open: true, Input: operators.Input{
+		Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: cloneHeaders(o.Headers),
+	}})
+	return nil
+}
+
+// Log implements [task.Collector]. The changelog outlives the generation that key and value lie in.
+func (c collector) Log(topic string, partition int32, key, value []byte) error {
+	l, err := c.b.log(topic, partition)
+	if err != nil {
+		return err
+	}
+	c.b.write(l, entry{open: true, Input: operators.Input{Key: slices.Clone(key), Value: slices.Clone(value)}})
+	return nil
+}
+
+func cloneHeaders(headers []operators.Header) []operators.Header {
+	if len(headers) == 0 {
+		return nil
+	}
+	cloned := make([]operators.Header, len(headers))
+	for i, h := range headers {
+		cloned[i] = operators.Header{Key: h.Key, Value: slices.Clone(h.Value)}
+	}
+	return cloned
+}

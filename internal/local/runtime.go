@@ -1,0 +1,245 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/state"
+)
+
+// Config is what a Runtime is made of. Graph and Broker are required.
+type Config struct {
+	Graph *graph.Topology
+	// Broker has the topics that the topology reads and writes. Internal topics are created.
+	Broker *Broker
+	// Backend holds the state; it stays open when the runtime closes. Nil: memory that lives as long as the runtime.
+	Backend state.Backend
+	// EmptyState deletes what the backend holds for the topology before it is restored.
+	EmptyState bool
+	// CommitEvery is after how many records, over all tasks, there is a commit. 0: 1. Whatever it is, user code may ask
+	// for a commit, and a full cache does.
+	CommitEvery int
+	// CacheBytes bounds what the stores cache. 0: no limit.
+	CacheBytes int64
+	// Now is the wall clock at the start. Zero: the epoch.
+	Now time.Time
+	// BeforeCommit, if not nil, is called when everything of a transaction has been written and nothing is committed. An
+	// error aborts the transaction and is returned as the runtime's failure.
+	BeforeCommit func() error
+}
+
+// Runtime runs the tasks of a topology. Make one with [New].
+type Runtime struct {
+	cfg         Config
+	plan        *graph.Plan
+	budget      *state.Budget
+	nowMs       int64
+	tasks       []*task.Task
+	inputs      []*input
+	leases      []state.Partition
+	restored    map[string]int
+	uncommitted int // records of the running transaction
+	failed      error
+	closed      bool
+}
+
+// input is one partition that a task reads.
+type input struct {
+	task   *task.Task
+	number int
+	name   group
+	log    *log
+	next   int // offset of the next entry
+}
+
+// New makes the tasks of a topology, with their state restored up to the end of the changelogs and their inputs at the
+// committed offsets. It runs nothing yet.
+func New(cfg Config) (*Runtime, error) {
+	if cfg.Backend == nil {
+		cfg.Backend = state.NewMemory()
+	}
+	cfg.CommitEvery = max(1, cfg.CommitEvery)
+	r := &Runtime{cfg: cfg, budget: state.NewBudget(cfg.CacheBytes), restored: make(map[string]int)}
+	if !cfg.Now.IsZero() {
+		r.nowMs = cfg.Now.UnixMilli()
+	}
+	if err := r.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("topology %q: %w", cfg.Graph.Application, err), r.Close())
+	}
+	return r, nil
+}
+
+func (r *Runtime) open() (err error) {
+	if r.plan, err = r.cfg.Graph.NewPlan(r.cfg.Broker.Partitions); err != nil {
+		return err
+	}
+	for _, t := range r.plan.Internal {
+		if err := r.cfg.Broker.Create(t.Name, t.Partitions); err != nil {
+			return fmt.Errorf("internal topic: %w", err)
+		}
+	}
+	for _, sub := range r.cfg.Graph.SubTopologies {
+		for p := range r.plan.Tasks[sub.ID] {
+			if err := r.addTask(sub, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
+	stores := make(map[string]state.Partition)
+	for _, s := range sub.Stores {
+		p, err := r.acquire(s, partition)
+		if err != nil {
+			return fmt.Errorf("store %q, partition %d: %w", s.Name, partition, err)
+		}
+		stores[s.Name] = p
+	}
+	t, err := task.New(task.Config{
+		Plan: r.plan, SubTopology: sub, Partition: partition, Stores: stores, Budget: r.budget,
+		Collector: collector{r.cfg.Broker},
+		WallClock: func() int64 { return r.nowMs },
+		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
+		Metadata:  r.metadata(sub, partition),
+	})
+	if err != nil {
+		return err
+	}
+	r.tasks = append(r.tasks, t)
+	for i, topic := range t.Topics() {
+		in := &input{task: t, number: i, name: group{r.cfg.Graph.Application, topic, partition}, log: r.cfg.Broker.topics[topic][partition]}
+		in.start(r.cfg.Broker)
+		r.inputs = append(r.inputs, in)
+	}
+	return nil
+}
+
+// metadata is what the task committed beside the offset of its first input.
+func (r *Runtime) metadata(sub *graph.SubTopology, partition int32) string {
+	for _, topic := range sub.Sources {
+		if partition < r.plan.Partitions[topic] {
+			return r.cfg.Broker.offsets[group{r.cfg.Graph.Application, topic, partition}].Metadata
+		}
+	}
+	return ""
+}
+
+func (in *input) start(b *Broker) {
+	in.next = int(b.offsets[in.name].Offset)
+	in.task.Start(in.number, int64(in.next))
+}
+
+// acquire leases a partition of a store and restores it.
+func (r *Runtime) acquire(s *graph.Store, partition int32) (state.Partition, error) {
+	p, err := r.cfg.Backend.Acquire(context.Background(), state.StoreID{Name: s.Name, Partition: partition, Kind: s.Kind})
+	if err != nil {
+		return nil, err
+	}
+	r.leases = append(r.leases, p)
+	// A store that is declared to live in memory does not outlive its runtime, whatever the backend could keep.
+	if r.cfg.EmptyState || s.InMemory {
+		if err := p.Drop(); err != nil {
+			return nil, err
+		}
+	}
+	if s.Changelog == "" {
+		return p, nil
+	}
+	return p, r.restore(s, p)
+}
+
+// restoreRows is how many changelog records are restored at once.
+const restoreRows = 10_000
+
+func (r *Runtime) restore(s *graph.Store, p state.Partition) error {
+	l, err := r.cfg.Broker.log(s.Changelog, p.ID().Partition)
+	if err != nil {
+		return err
+	}
+	from := max(0, p.Checkpoint().Offset)
+	if from > int64(l.stable) {
+		return fmt.Errorf("its state is complete up to offset %d of changelog %q, which ends at %d", from, s.Changelog, l.stable)
+	}
+	var rows []state.ChangelogRow
+	for i, e := range l.entries[from:l.stable] {
+		if !e.aborted {
+			rows = append(rows, state.ChangelogRow{Key: e.Key, Value: e.Value})
+		}
+		end := from + int64(i) + 1
+		if len(rows) == restoreRows || end == int64(l.stable) {
+			if err := p.Restore(rows, end); err != nil {
+				return fmt.Errorf("restore from changelog %q: %w", s.Changelog, err)
+			}
+			r.restored[s.Name] += len(rows)
+			rows = rows[:0]
+		}
+	}
+	return nil
+}
+
+// Close ends the runtime. What is not committed is lost, as in a crash; the broker keeps the records.
+func (r *Runtime) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.cfg.Broker.end(false)
+	var errs []error
+	for _, t := range r.tasks {
+		errs = append(errs, t.Close())
+	}
+	for _, p := range r.leases {
+		p.Release()
+	}
+	return errors.Join(errs...)
+}
+
+// Restored is how many changelog records were read for a store when the runtime was made, over all partitions.
+func (r *Runtime) Restored(store string) int { return r.restored[store] }
+
+// Plan is the topology on the topics of the broker.
+func (r *Runtime) Plan() *graph.Plan { return r.plan }
+
+// Now is the wall clock.
+func (r *Runtime) Now() time.Time { return time.UnixMilli(r.nowMs).UTC() }
+
+// Stores are the partitions of a store, one for each task that has it, in their order. Nobody may read them while a record
+// runs, or change them.
+func (r *Runtime) Stores(name string) []state.Store {
+	var stores []state.Store
+	for _, t := range r.tasks {
+		if s := t.Store(name); s != nil {
+			stores = append(stores, s)
+		}
+	}
+	return stores
+}
+
+// Stats are the counters of all operators, summed over the partitions, by sub-topology and there in the order of the
+// topology. Records that ran again after an abort count again.
+func (r *Runtime) Stats() []task.NodeStats {
+	var stats []task.NodeStats
+	at := make(map[string]int)
+	for _, t := range r.tasks {
+		for _, n := range t.Stats() {
+			i, ok := at[n.Node]
+			if !ok {
+				i = len(stats)
+				at[n.Node] = i
+				stats = append(stats, task.NodeStats{Node: n.Node})
+			}
+			stats[i].In += n.In
+			for reason := range operators.Reasons {
+				stats[i].Dropped[reason] += n.Dropped[reason]
+			}
+		}
+	}
+	return stats
+}
