@@ -25,6 +25,9 @@ type generationRow struct {
 	keyBytes, valueBytes int32
 }
 
+// ID is the partition whose changes these are.
+func (g *Generation) ID() StoreID { return g.partition.ID() }
+
 // Rows is the number of rows.
 func (g *Generation) Rows() int { return len(g.rows) }
 

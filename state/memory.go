@@ -195,6 +195,7 @@ func (p *memoryPartition) Swap() error {
 	defer p.backend.mu.Unlock()
 	p.twinOf.table = p.table
 	p.backend.tables[leaseKey{p.tenure.id.Name, p.tenure.id.Partition}] = p.table
+	p.tenure.epoch = 0 // nothing goes through the twin any more
 	return nil
 }
 

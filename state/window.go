@@ -204,6 +204,7 @@ func (s *WindowStore[K, V]) Commit(offset int64) {
 func (s *WindowStore[K, V]) Abort() {
 	s.abort()
 	s.hold = s.committedHold
+	s.starts, s.startsKnown = nil, false // an aborted flush may have dropped some
 }
 
 // Get implements [Window].

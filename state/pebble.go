@@ -1,0 +1,268 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// PebbleOptions are those of [OpenPebble]. Only Dir must be set.
+type PebbleOptions struct {
+	Dir           string       // made if it is not there
+	CacheBytes    int64        // of blocks read from disk; default 64 MiB
+	MemTableBytes int64        // of one memtable, up to four of which wait to be written; default 32 MiB
+	Logger        *slog.Logger // what goes wrong in the background; nil: slog.Default
+	FS            vfs.FS       // nil: that of the operating system
+}
+
+const (
+	defaultCacheBytes    = 64 << 20
+	defaultMemTableBytes = 32 << 20
+	// expiredAfter is how long after it expired the space of a range may stay in use, if nothing else rewrites it.
+	expiredAfter = 10 * time.Second
+)
+
+// Pebble is a [Backend] on disk: one database for all stores of a process, with a write-ahead log that is not synced. What
+// was applied survives the death of the process; the death of the machine may cost the latest applies, all of them after
+// some moment, which the changelogs have.
+type Pebble struct {
+	dir       string
+	log       *slog.Logger
+	db        *pebble.DB
+	leases    leases
+	catalogue catalogue
+	failure   atomic.Pointer[pebbleFailure]
+	closing   sync.Once
+}
+
+// OpenPebble opens a database, or makes one, and keeps its directory locked until Close. It is an error if another process
+// has it open, or if a newer version of this program wrote it.
+func OpenPebble(o PebbleOptions) (*Pebble, error) {
+	p := &Pebble{dir: o.Dir, log: o.Logger}
+	if p.log == nil {
+		p.log = slog.Default()
+	}
+	p.log = p.log.With("directory", o.Dir)
+	if o.Dir == "" {
+		return nil, errors.New("state: no directory for the database")
+	}
+	err := p.guard(func() (err error) {
+		p.db, err = pebble.Open(o.Dir, p.options(o))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: open database in %s: %w", o.Dir, err)
+	}
+	if err := p.catalogue.open(p); err != nil {
+		return nil, errors.Join(fmt.Errorf("state: open database in %s: %w", o.Dir, err), p.db.Close())
+	}
+	return p, nil
+}
+
+func (p *Pebble) options(o PebbleOptions) *pebble.Options {
+	po := &pebble.Options{
+		FormatMajorVersion:          pebble.FormatNewest,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                uint64(o.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       20,
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
+		FlushDelayDeleteRange:       expiredAfter,
+		FS:                          o.FS,
+		Logger:                      pebbleLogger{p},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				p.log.Error("state: database: background work failed, it will be tried again", "error", err)
+			},
+			DataCorruption: func(i pebble.DataCorruptionInfo) { p.fail(fmt.Sprintf("corrupt file %s: %v", i.Path, i.Details)) },
+			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+				p.log.Warn("state: database: writes wait for the disk", "reason", i.Reason)
+			},
+		},
+	}
+	if po.CacheSize <= 0 {
+		po.CacheSize = defaultCacheBytes
+	}
+	if o.MemTableBytes <= 0 {
+		po.MemTableSize = defaultMemTableBytes
+	}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return po
+}
+
+// pebbleFailure is a condition under which the database must not be used further.
+type pebbleFailure struct{ dir, what string }
+
+func (f *pebbleFailure) Error() string {
+	return fmt.Sprintf("state: database in %s failed and is not used any more: %s", f.dir, f.what)
+}
+
+// fail makes every later use of the database an error.
+func (p *Pebble) fail(what string) *pebbleFailure {
+	f := &pebbleFailure{p.dir, what}
+	if p.failure.CompareAndSwap(nil, f) {
+		p.log.Error("state: database failed", "error", what)
+	}
+	return f
+}
+
+// guard runs a use of the database. A failure that surfaces in it becomes an error; one that has happened prevents it.
+func (p *Pebble) guard(use func() error) (err error) {
+	if f := p.failure.Load(); f != nil {
+		return f
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(*pebbleFailure)
+			if !ok {
+				panic(r)
+			}
+			err = f
+		}
+	}()
+	return use()
+}
+
+// pebbleLogger takes Pebble's messages. Pebble counts on Fatalf not returning. So it panics: under guard the caller gets
+// an error; in Pebble's own goroutines the process ends with that message, which is safe, for what is on disk stays a
+// prefix of what was applied.
+type pebbleLogger struct{ p *Pebble }
+
+func (l pebbleLogger) Infof(string, ...any) {}
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.p.log.Error("state: database: " + fmt.Sprintf(format, args...))
+}
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	panic(l.p.fail(fmt.Sprintf(format, args...)))
+}
+
+// Acquire implements [Backend].
+func (p *Pebble) Acquire(ctx context.Context, id StoreID) (Partition, error) {
+	t, err := p.leases.acquire(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	partition := &pebblePartition{tenure: t, backend: p}
+	err = p.guard(func() error { return partition.open() })
+	if err != nil {
+		t.release()
+		return nil, err
+	}
+	return partition, nil
+}
+
+// Apply implements [Backend]. It does not wait for the disk.
+func (p *Pebble) Apply(_ context.Context, generations []*Generation) error {
+	partitions, err := beginAll[*pebblePartition](generations)
+	if err != nil {
+		return err
+	}
+	defer endAll(partitions)
+	now := time.Now()
+	size := 1 << 10
+	for _, g := range generations {
+		size += int(g.Bytes()) + len(g.rows)*(rowPrefixBytes+8)
+	}
+	err = p.write(size, func(b *pebble.Batch) error {
+		for _, g := range generations {
+			partition := g.partition.(*pebblePartition)
+			for i := range g.rows {
+				partition.put(b, g.key(i), g.value(i))
+			}
+			if err := partition.expire(b, g.kept, g.times.Kept); err != nil {
+				return err
+			}
+			// A later generation of the same partition overwrites it, in the same batch.
+			if err := partition.putCheckpoint(b, Checkpoint{Offset: g.offset, At: now, Times: g.times}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("state: apply to database in %s: %w", p.dir, err)
+	}
+	for _, g := range generations {
+		g.partition.(*pebblePartition).setCheckpoint(Checkpoint{Offset: g.offset, At: now, Times: g.times})
+	}
+	for _, g := range generations {
+		g.applied.Store(true)
+	}
+	return nil
+}
+
+// write commits a batch of about so many bytes, without waiting for the disk.
+func (p *Pebble) write(bytes int, fill func(*pebble.Batch) error) error {
+	return p.guard(func() error {
+		b := p.db.NewBatch(pebble.WithInitialSizeBytes(bytes))
+		if err := fill(b); err != nil {
+			return errors.Join(err, b.Close())
+		}
+		if err := b.Commit(pebble.NoSync); err != nil {
+			return err
+		}
+		return b.Close()
+	})
+}
+
+// Partitions implements [Backend].
+func (p *Pebble) Partitions() (ids []StoreID, err error) {
+	err = p.guard(func() error {
+		ids, err = p.catalogue.partitions(p)
+		return err
+	})
+	return ids, err
+}
+
+// Close implements [Backend]. What was applied is on disk afterwards.
+func (p *Pebble) Close() (err error) {
+	p.closing.Do(func() {
+		p.leases.close()
+		err = p.guard(func() error {
+			// Without a sync since the start, the log's tail is in the operating system's memory; an empty write syncs it.
+			return errors.Join(p.db.LogData(nil, pebble.Sync), p.db.Close())
+		})
+		if err != nil {
+			err = fmt.Errorf("state: close database in %s: %w", p.dir, err)
+		}
+	})
+	return err
+}
+
+// PebbleMetrics are figures of a database.
+type PebbleMetrics struct {
+	DiskBytes           int64 // of all files
+	MemTableBytes       int64
+	CompactionDebtBytes int64 // to be rewritten until the database has its best shape
+	CacheBytes          int64 // in use by blocks
+	CacheHits           int64 // since it was opened
+	CacheMisses         int64
+	Flushes             int64 // memtables written, since it was opened
+	Compactions         int64
+}
+
+// Metrics returns figures of the present. It is cheap, but not made to be called for each record.
+func (p *Pebble) Metrics() PebbleMetrics {
+	m := p.db.Metrics()
+	return PebbleMetrics{
+		DiskBytes:           int64(m.DiskSpaceUsage()),
+		MemTableBytes:       int64(m.MemTable.Size),
+		CompactionDebtBytes: int64(m.Compact.EstimatedDebt),
+		CacheBytes:          m.BlockCache.Size,
+		CacheHits:           m.BlockCache.Hits,
+		CacheMisses:         m.BlockCache.Misses,
+		Flushes:             m.Flush.Count,
+		Compactions:         m.Compact.Count,
+	}
+}

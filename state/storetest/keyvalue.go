@@ -1,0 +1,237 @@
+package storetest
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+)
+
+// keyValueModel runs a key-value store beside maps.
+type keyValueModel struct {
+	*driver
+	store     *state.KeyValueStore[string, []byte]
+	live      map[string]row
+	saved     map[string]row // as of the last commit
+	changed   []string       // keys since the last emission, in order of the first change
+	emitted   []string
+	listening bool
+}
+
+func (m *keyValueModel) open() {
+	m.store = state.NewKeyValue(m.config(), serde.String, serde.Bytes)
+	m.driver.store = m.store
+	if m.listening {
+		m.store.OnCommit(func(k string, s *state.Slot[[]byte]) error {
+			m.emitted = append(m.emitted, k)
+			if r, ok := m.live[k]; ok != s.Present || ok && r.value != string(s.Value) {
+				m.emitted = append(m.emitted, "wrong row")
+			}
+			return nil
+		})
+	}
+}
+
+func testKeyValue(t *testing.T, b state.Backend) {
+	check(t, func(t *rapid.T) {
+		m := &keyValueModel{driver: newDriver(t, b, state.KindKeyValue), live: map[string]row{}, saved: map[string]row{}}
+		m.listening = rapid.Bool().Draw(t, "listening")
+		m.open()
+		t.Repeat(map[string]func(*rapid.T){
+			"put": m.put, "putMany": m.putMany, "delete": m.delete, "update": m.update, "remove": m.remove, "get": m.get,
+			"range": m.rangeOf, "prefix": m.prefix, "all": m.all, "changing": m.changing,
+			"commit": m.commitRows, "abort": m.abortRows, "apply": m.applySome, "reopen": m.reopenRows, "": m.check,
+		})
+		m.finish(t, m.saved)
+	})
+}
+
+func (m *keyValueModel) note(k string) {
+	if !slices.Contains(m.changed, k) {
+		m.changed = append(m.changed, k)
+	}
+}
+
+func (m *keyValueModel) put(t *rapid.T) {
+	k, v := keys().Draw(t, "key"), rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "value")
+	m.now++
+	must(t, m.store.Put(k, v))
+	m.live[k] = row{string(v), m.now}
+	m.note(k)
+}
+
+// putMany changes more rows than a comparison sort takes, many with long common prefixes.
+func (m *keyValueModel) putMany(t *rapid.T) {
+	if rapid.IntRange(0, 19).Draw(t, "rarely") > 0 {
+		t.Skip()
+	}
+	prefix := rapid.SampledFrom([]string{"", "common-prefix-", "common-prefix-of-keys"}).Draw(t, "prefix")
+	for i := range 300 {
+		k := prefix + strings.Repeat("\x00", i%5) + string(rune('a'+i*7%60)) + string(rune(i*31%300))
+		must(t, m.store.PutRow(state.Row[string, []byte]{Key: k, Value: []byte{byte(i)}, Timestamp: int64(i)}))
+		m.live[k] = row{string([]byte{byte(i)}), int64(i)}
+		m.note(k)
+	}
+}
+
+func (m *keyValueModel) delete(t *rapid.T) {
+	k := keys().Draw(t, "key")
+	must(t, m.store.Delete(k))
+	delete(m.live, k)
+	m.note(k)
+}
+
+// update changes a value in place, as aggregates do.
+func (m *keyValueModel) update(t *rapid.T) {
+	k := keys().Draw(t, "key")
+	slot, err := m.store.Lookup(k)
+	must(t, err)
+	r, ok := m.live[k]
+	if slot.Present != ok || ok && (string(slot.Value) != r.value || slot.Timestamp != r.timestamp) {
+		t.Fatalf("Lookup(%q) = %x@%d, %v; want %v, %v", k, slot.Value, slot.Timestamp, slot.Present, r, ok)
+	}
+	m.now++
+	v := slot.Value
+	if len(v) > 0 {
+		v[0]++
+	} else {
+		v = []byte{1}
+	}
+	m.store.Set(slot, v, m.now)
+	m.live[k] = row{string(v), m.now}
+	m.note(k)
+}
+
+func (m *keyValueModel) remove(t *rapid.T) {
+	k := keys().Draw(t, "key")
+	slot, err := m.store.Lookup(k)
+	must(t, err)
+	m.store.Remove(slot)
+	delete(m.live, k)
+	m.note(k)
+}
+
+func (m *keyValueModel) get(t *rapid.T) {
+	k := keys().Draw(t, "key")
+	got, ok, err := m.store.GetRow(k)
+	must(t, err)
+	if want, has := m.live[k]; ok != has || ok && (string(got.Value) != want.value || got.Timestamp != want.timestamp) {
+		t.Fatalf("GetRow(%q) = %x@%d, %v; want %v, %v", k, got.Value, got.Timestamp, ok, want, has)
+	}
+}
+
+// read compares an iteration, stopped after some rows, with the rows of the model that keep accepts.
+func (m *keyValueModel) read(t *rapid.T, rows iter.Seq2[state.Row[string, []byte], error], reverse bool, keep func(k string) bool) {
+	want := slices.Sorted(maps.Keys(m.live))
+	want = slices.DeleteFunc(want, func(k string) bool { return !keep(k) })
+	if reverse {
+		slices.Reverse(want)
+	}
+	stop := rapid.IntRange(1, 50).Draw(t, "stop")
+	n := 0
+	for r, err := range rows {
+		must(t, err)
+		if n == len(want) {
+			t.Fatalf("row %q is too much", r.Key)
+		}
+		if w := m.live[want[n]]; r.Key != want[n] || string(r.Value) != w.value || r.Timestamp != w.timestamp {
+			t.Fatalf("row %d is %q: %x@%d, want %q: %v", n, r.Key, r.Value, r.Timestamp, want[n], w)
+		}
+		if n++; n == stop {
+			return
+		}
+	}
+	if n != len(want) {
+		t.Fatalf("%d rows, want %d", n, len(want))
+	}
+}
+
+func (m *keyValueModel) rangeOf(t *rapid.T) {
+	from, to := keys().Draw(t, "from"), keys().Draw(t, "to")
+	rows, reverse := m.store.Range(from, to), rapid.Bool().Draw(t, "reverse")
+	if reverse {
+		rows = m.store.ReverseRange(from, to)
+	}
+	m.read(t, rows, reverse, func(k string) bool { return from <= k && k <= to })
+}
+
+func (m *keyValueModel) prefix(t *rapid.T) {
+	p := keys().Draw(t, "prefix")
+	m.read(t, m.store.Prefix([]byte(p)), false, func(k string) bool { return strings.HasPrefix(k, p) })
+}
+
+func (m *keyValueModel) all(t *rapid.T) {
+	rows, reverse := m.store.All(), rapid.Bool().Draw(t, "reverse")
+	if reverse {
+		rows = m.store.ReverseAll()
+	}
+	m.read(t, rows, reverse, func(string) bool { return true })
+}
+
+// changing changes the store within a loop. Rows that the loop does not change must all be seen, once, in order.
+func (m *keyValueModel) changing(t *rapid.T) {
+	want := slices.Sorted(maps.Keys(m.live))
+	var got []string
+	touched := map[string]bool{}
+	for r, err := range m.store.All() {
+		must(t, err)
+		if len(got) > 0 && got[len(got)-1] >= r.Key {
+			t.Fatalf("row %q after %q", r.Key, got[len(got)-1])
+		}
+		got = append(got, r.Key)
+		k := keys().Draw(t, "key")
+		touched[k] = true
+		if rapid.Bool().Draw(t, "delete") {
+			must(t, m.store.Delete(k))
+			delete(m.live, k)
+		} else {
+			must(t, m.store.Put(k, []byte("x")))
+			m.live[k] = row{"x", m.now}
+		}
+		m.note(k)
+		if len(got) > 20 {
+			return
+		}
+	}
+	skip := func(k string) bool { return touched[k] }
+	if g, w := slices.DeleteFunc(got, skip), slices.DeleteFunc(want, skip); !slices.Equal(g, w) {
+		t.Fatalf("a loop that changes other rows saw %q, want %q", g, w)
+	}
+}
+
+func (m *keyValueModel) commitRows(t *rapid.T) {
+	m.emitted = nil
+	m.commit(t)
+	if m.listening && !slices.Equal(m.emitted, m.changed) {
+		t.Fatalf("emitted %q, want %q", m.emitted, m.changed)
+	}
+	m.changed = nil
+	m.saved = maps.Clone(m.live)
+	rows, _ := m.log.replay(t)
+	same(t, "changelog", rows, m.saved)
+}
+
+func (m *keyValueModel) abortRows(t *rapid.T) {
+	m.abort(t)
+	m.live, m.changed = maps.Clone(m.saved), nil
+}
+
+func (m *keyValueModel) applySome(t *rapid.T) {
+	if len(m.pending) == 0 {
+		t.Skip()
+	}
+	m.apply(t, rapid.IntRange(1, len(m.pending)).Draw(t, "generations"))
+}
+
+func (m *keyValueModel) reopenRows(t *rapid.T) {
+	m.reopen(t)
+	m.live, m.changed = maps.Clone(m.saved), nil
+	same(t, "stored rows", stored(t, m.partition), m.saved)
+	m.open()
+}
