@@ -1,0 +1,44 @@
+# Every target runs from a clone alone. conformance needs nothing but Go; integration and bench also need a JDK 17 or newer
+# and Maven for the broker (and the peer), or an existing cluster in KAFKA_BROKERS.
+export GOTOOLCHAIN = auto
+
+# What bench compares. KAFKA_BROKERS, if set, is used instead of an own broker.
+QUERIES ?= raw q0 q1 q2 q5 q7 keyed-count keyed-count-nocache
+MODES   ?= eos:100 alos:5000
+REPS    ?= 3
+EVENTS  ?= 3000000
+SUTS    ?= kafka-streams passthrough processor
+
+.DEFAULT_GOAL := help
+.PHONY: demo test race lint conformance integration bench build check help
+
+demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
+	go run ./cmd/processor demo $(ARGS)
+
+test: ## run the tests, without vet and without Kafka
+	go -C bench/kit test -vet=off ./...
+	go test -vet=off ./...
+
+race: ## run the tests under the race detector (needs a C compiler)
+	go test -race ./...
+
+lint: ## check format, go vet, staticcheck and known vulnerabilities
+	tools/lint.sh
+
+conformance: ## compare with Kafka Streams, scenario by scenario: make conformance DIR=path
+	go run ./integration/conformance/cmd/conformance $(or $(DIR),integration/conformance/scenarios)
+
+integration: ## run the tests against a real broker: make integration ARGS="-run Kill -v"
+	integration/run.sh $(ARGS)
+
+bench: ## measure beside Kafka Streams: make bench QUERIES="q0 q5" MODES="eos:100" REPS=1 EVENTS=500000 SUTS=processor
+	bench/run.sh --suts "$(SUTS)" --queries "$(QUERIES)" --modes "$(MODES)" --reps $(REPS) --events $(EVENTS) --keyed-events $(EVENTS)
+
+build: ## build bin/processor
+	go build -trimpath -o bin/processor ./cmd/processor
+
+check: ## all that must pass before a change is merged
+	.ci/run
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
