@@ -27,9 +27,6 @@ type balancer struct {
 	readers map[string]*graph.SubTopology // by topic
 	// outdated: the assignment at hand was made for another topology.
 	outdated atomic.Bool
-	// asks counts the outdated assignments; it is part of the metadata, since the group's coordinator answers a rejoin
-	// with unchanged metadata with the same assignment.
-	asks atomic.Uint32
 }
 
 func newBalancer(app string, g *graph.Topology, plan *graph.Plan) *balancer {
@@ -59,8 +56,9 @@ func tasksOf(g *graph.Topology, plan *graph.Plan, assigned map[string][]int32) m
 }
 
 // Outdated reports whether the last assignment was made for another topology than this one. That is so when a static
-// member comes back with a changed topology, because its group does not rebalance then: a rejoin that the worker forces
-// once (kgo.Client.ForceRebalance) makes it. In a group whose members run different topologies it remains so.
+// member comes back with a changed topology, because its group does not rebalance then. If the member leads the group, a
+// rejoin that its worker forces (kgo.Client.ForceRebalance) mends that; a member that follows waits for the leader to be
+// of its topology.
 func (b *balancer) Outdated() bool { return b.outdated.Load() }
 
 // ProtocolName implements kgo.GroupBalancer.
@@ -83,7 +81,7 @@ func (b *balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, 
 	slices.SortFunc(m.OwnedPartitions, func(x, y kmsg.ConsumerMemberMetadataOwnedPartition) int {
 		return strings.Compare(x.Topic, y.Topic)
 	})
-	m.UserData = b.userdata(b.asks.Load())
+	m.UserData = b.userdata()
 	return m.AppendTo(nil)
 }
 
@@ -102,9 +100,6 @@ func (b *balancer) ParseSyncAssignment(encoded []byte) (map[string][]int32, erro
 		if len(ours) > 0 {
 			assigned[t.Topic] = ours
 		}
-	}
-	if outdated {
-		b.asks.Add(1)
 	}
 	b.outdated.Store(outdated)
 	return assigned, nil
@@ -141,7 +136,7 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, partitions map[string]int32)
 		}
 	}
 	plan.AdjustCooperative(c)
-	return &assignment{plan, b.userdata(0)}
+	return &assignment{plan, b.userdata()}
 }
 
 // partitionsGrewError says that a topic got partitions after the topology was planned. They would never be read.
@@ -229,9 +224,9 @@ func (a *assignment) IntoSyncAssignment() []kmsg.SyncGroupRequestGroupAssignment
 // userdataVersion begins the userdata of members and assignments.
 const userdataVersion = 1
 
-// userdata is version (1 byte), asks (4 bytes), and the hash of each sub-topology (8 bytes each), big-endian.
-func (b *balancer) userdata(asks uint32) []byte {
-	data := binary.BigEndian.AppendUint32([]byte{userdataVersion}, asks)
+// userdata is the version (1 byte) and the hash of each sub-topology (8 bytes each, big-endian).
+func (b *balancer) userdata() []byte {
+	data := []byte{userdataVersion}
 	for _, h := range b.hashes() {
 		data = binary.BigEndian.AppendUint64(data, h)
 	}
@@ -240,10 +235,10 @@ func (b *balancer) userdata(asks uint32) []byte {
 
 // parseUserdata gives the hashes of userdata; ok is false if a later version wrote it.
 func parseUserdata(data []byte) (hashes []uint64, ok bool) {
-	if len(data) < 5 || data[0] != userdataVersion {
+	if len(data) == 0 || data[0] != userdataVersion {
 		return nil, false
 	}
-	for data = data[5:]; len(data) >= 8; data = data[8:] {
+	for data = data[1:]; len(data) >= 8; data = data[8:] {
 		hashes = append(hashes, binary.BigEndian.Uint64(data))
 	}
 	return hashes, len(data) == 0
