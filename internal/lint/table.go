@@ -1,0 +1,75 @@
+package lint
+
+// module is the path of the module that the tables speak of.
+const module = "github.com/rivusio/rivusio"
+
+// importRow says which packages of this module one package may import.
+//
+// Its _test.go files may also import whatever the package reaches through those, and the packages in tests.
+type importRow struct {
+	pkg     string // path below the module; "." is the root package, "x/..." is x and all packages below it
+	imports string // separated by spaces; "*" stands for every row above this one
+	tests   string // separated by spaces
+}
+
+// importTable is the plan of the dependencies, the lowest package first.
+var importTable = []importRow{
+	{"serde", "", ""},
+	{"windows", "serde", ""},
+	{"state", "serde windows", "state/storetest"},
+	{"state/storetest", "state serde windows", ""},
+	{"operators", "state windows serde", ""},
+	{"internal/graph", "operators state windows serde", ""},
+	{"topology", "internal/graph operators state windows serde", ""},
+	{"internal/task", "internal/graph operators state", "topology"},
+	{"internal/local", "internal/task internal/graph operators state", "topology"},
+	{"topology/topologytest", "internal/local internal/graph topology operators state windows serde", ""},
+	{"internal/assign", "", ""},
+	{"internal/faults", "", ""},
+	{"engine", "internal/task internal/graph internal/assign internal/faults topology operators state", "topology/topologytest"},
+	{"telemetry", "engine internal/task", ""},
+	{"config", "engine telemetry", ""},
+	{".", "*", ""},
+	{"examples/...", "*", ""},
+	{"cmd/processor", "*", ""},
+	{"integration/...", "*", ""},
+	{"bench/processor", "*", ""},
+	{"internal/lint", "", ""},
+}
+
+// thirdPartyRow names the one package that imports a module from elsewhere.
+type thirdPartyRow struct {
+	path   string // import path; covers the packages below it that have no row of their own
+	pkg    string // who imports it, separated by spaces if there are several
+	shared string // why there are several
+}
+
+// thirdPartyTable lists every module from elsewhere that code outside of tests imports.
+var thirdPartyTable = []thirdPartyRow{
+	{"github.com/cockroachdb/pebble/v2", "state", ""},
+	{"github.com/RaduBerinde/btreemap", "state", ""},
+	{"pgregory.net/rapid", "state/storetest", ""},
+	{"github.com/twmb/franz-go", "engine", ""},
+	{"github.com/google/uuid", "engine", ""},
+	{"golang.org/x/sys", "engine", ""},
+	{"github.com/knadh/koanf", "config", ""},
+	{"go.yaml.in/yaml/v3", "config", ""},
+	{"github.com/spf13/pflag", "config .", "the command line declares the flags that the configuration reads"},
+	{"github.com/spf13/cobra", ".", ""},
+	{"golang.org/x/term", ".", ""},
+	{"github.com/twmb/franz-go/pkg/kfake", "cmd/processor", ""},
+}
+
+// refusedNames say nothing about what a package provides.
+var refusedNames = []string{"util", "utils", "common", "helper", "helpers", "types", "manager", "managers", "misc"}
+
+// maxLines is the length from which a reader gets lost in a source file.
+const maxLines = 500
+
+// longFiles are longer than maxLines, each with the reason.
+var longFiles = map[string]string{
+	"integration/conformance/oracle/src/main/java/conformance/Gen.java": "one generator, whose cases share its state",
+}
+
+// leftovers are traces of one machine. They are put together here so that this file does not carry them itself.
+var leftovers = []string{"/wo" + "rk/", "/tmp/" + "brief"}
