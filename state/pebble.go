@@ -28,11 +28,13 @@ const (
 	defaultMemTableBytes = 32 << 20
 	// expiredAfter is how long after it expired the space of a range may stay in use, if nothing else rewrites it.
 	expiredAfter = 10 * time.Second
+	// syncInterval is how often, at most, the log is brought to the disk behind the back of those who write.
+	syncInterval = time.Second
 )
 
-// Pebble is a [Backend] on disk: one database for all stores of a process, with a write-ahead log that is not synced. What
-// was applied survives the death of the process; the death of the machine may cost the latest applies, all of them after
-// some moment, which the changelogs have.
+// Pebble is a [Backend] on disk: one database for all stores of a process, with a write-ahead log for whose sync nobody
+// waits. What was applied survives the death of the process, but for the last milliseconds; the death of the machine costs
+// what was applied in the last second or two. Either way all that comes after some apply is lost, and the changelogs have it.
 type Pebble struct {
 	dir       string
 	log       *slog.Logger
@@ -68,6 +70,10 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 }
 
 func (p *Pebble) options(o PebbleOptions) *pebble.Options {
+	fs := o.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
 	po := &pebble.Options{
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   o.CacheBytes,
@@ -77,7 +83,8 @@ func (p *Pebble) options(o PebbleOptions) *pebble.Options {
 		L0StopWritesThreshold:       20,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 		FlushDelayDeleteRange:       expiredAfter,
-		FS:                          o.FS,
+		FS:                          watchedFS{fs, func(what string) { p.fail(what) }},
+		WALMinSyncInterval:          func() time.Duration { return syncInterval },
 		Logger:                      pebbleLogger{p},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) {
@@ -162,7 +169,7 @@ func (p *Pebble) Acquire(ctx context.Context, id StoreID) (Partition, error) {
 	return partition, nil
 }
 
-// Apply implements [Backend]. It does not wait for the disk.
+// Apply implements [Backend]. It does not wait for the disk, unless writes come faster than it takes them.
 func (p *Pebble) Apply(_ context.Context, generations []*Generation) error {
 	partitions, err := beginAll[*pebblePartition](generations)
 	if err != nil {
@@ -209,11 +216,23 @@ func (p *Pebble) write(bytes int, fill func(*pebble.Batch) error) error {
 		if err := fill(b); err != nil {
 			return errors.Join(err, b.Close())
 		}
-		if err := b.Commit(pebble.NoSync); err != nil {
+		if err := errors.Join(b.Commit(pebble.NoSync), b.Close()); err != nil {
 			return err
 		}
-		return b.Close()
+		return p.push()
 	})
+}
+
+// push makes the log's last block go to the operating system, and at some time to the disk. Pebble would keep up to 32 KiB
+// in its own memory until the block is full, which is many commits of a quiet partition. It writes what it has when a sync
+// is asked for; the sync itself waits for syncInterval, and nobody waits for it.
+func (p *Pebble) push() error {
+	b := p.db.NewBatch()
+	if err := b.LogData(nil, nil); err != nil {
+		return err
+	}
+	// The batch must live until the sync, which nobody knows of; so it is left to the garbage collector.
+	return p.db.ApplyNoSyncWait(b, pebble.Sync)
 }
 
 // Partitions implements [Backend].
@@ -229,10 +248,7 @@ func (p *Pebble) Partitions() (ids []StoreID, err error) {
 func (p *Pebble) Close() (err error) {
 	p.closing.Do(func() {
 		p.leases.close()
-		err = p.guard(func() error {
-			// Without a sync since the start, the log's tail is in the operating system's memory; an empty write syncs it.
-			return errors.Join(p.db.LogData(nil, pebble.Sync), p.db.Close())
-		})
+		err = p.guard(p.db.Close) // which syncs the log
 		if err != nil {
 			err = fmt.Errorf("state: close database in %s: %w", p.dir, err)
 		}

@@ -78,7 +78,7 @@ func (c *catalogue) open(p *Pebble) error {
 		return err
 	}
 	if format == nil {
-		if err := p.db.Set([]byte{areaFormat}, []byte{databaseFormat}, pebble.Sync); err != nil {
+		if err := p.db.Set([]byte{areaFormat}, []byte{databaseFormat}, pebble.NoSync); err != nil {
 			return err
 		}
 	} else if len(format) != 1 || format[0] != databaseFormat {
