@@ -45,9 +45,9 @@ func (g Grouped[K, V]) stream(store string) Stream[K, V] {
 	case !g.s.rekeyed:
 		return g.s
 	case g.name == "":
-		return g.s.grouped(store, "aggregation "+store, false)
+		return g.s.grouped(store, "aggregation "+store)
 	case g.shared.b == nil:
-		*g.shared = g.s.grouped(g.name, g.name, false)
+		*g.shared = g.s.grouped(g.name, g.name)
 	}
 	return *g.shared
 }

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
@@ -230,15 +231,16 @@ func (s Stream[K, V]) sink(topic, op string, o nodeOptions) *graph.Node {
 }
 
 // Repartition sends the stream through the topic APPLICATION-NAME-repartition, so that all records of a key come to one
-// task. Records with a null key are dropped without being counted, as in Kafka Streams.
+// task. Records with a null key are dropped without being counted, unless a left join works on what comes out, as in
+// Kafka Streams.
 //
 // Options: [Partitions], [Partitioner].
 func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {
 	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions)
-	return s.repartition(name, false, o)
+	return s.repartition(name, o)
 }
 
-func (s Stream[K, V]) repartition(name string, nullKeys bool, o nodeOptions) Stream[K, V] {
+func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
 	if err := checkName(name); err != nil {
 		s.b.fail("name of a repartition topic %w", err)
 	}
@@ -246,20 +248,26 @@ func (s Stream[K, V]) repartition(name string, nullKeys bool, o nodeOptions) Str
 	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", s.b.g.Application, name), Partitions: o.partitions}
 	s.b.g.Repartitions = append(s.b.g.Repartitions, r)
 
-	from := s
-	if !nullKeys {
-		from = s.add("keyed", true, nil, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
-			return operators.DropNullKeys(next)
-		})
-	}
+	var behind *graph.Node
+	from := s.add("keyed", true, nil, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
+		if takesNullKeys(behind) {
+			return next
+		}
+		return operators.DropNullKeys(next)
+	})
 	o.name = name + "-repartition-sink"
 	from.sink(r.Topic, "repartition-sink", o).Sink.Internal = true
-	n := source(s.b, r.Topic, true, name+"-repartition-source", operators.FailUndecodable, s.k, s.v)
-	return Stream[K, V]{b: s.b, from: n, k: s.k, v: s.v}
+	behind = source(s.b, r.Topic, true, name+"-repartition-source", operators.FailUndecodable, s.k, s.v)
+	return Stream[K, V]{b: s.b, from: behind, k: s.k, v: s.v}
+}
+
+// takesNullKeys reports whether an operator that works on null keys stands below a node, with no topic in between.
+func takesNullKeys(n *graph.Node) bool {
+	return n.Op == opLeftJoinTable || slices.ContainsFunc(n.Children, takesNullKeys)
 }
 
 // grouped is s with all records of a key in one task: itself, or behind a repartition topic of that name.
-func (s Stream[K, V]) grouped(name, operator string, nullKeys bool) Stream[K, V] {
+func (s Stream[K, V]) grouped(name, operator string) Stream[K, V] {
 	if !s.rekeyed {
 		return s
 	}
@@ -267,7 +275,7 @@ func (s Stream[K, V]) grouped(name, operator string, nullKeys bool) Stream[K, V]
 		s.b.fail("operator %s needs a repartition topic in front of it, because the key may have changed: give it a name with Named", operator)
 		return s
 	}
-	return s.repartition(name, nullKeys, nodeOptions{})
+	return s.repartition(name, nodeOptions{})
 }
 
 // ToTable reads the stream as a table: each record is the new row of its key, a null value deletes it, a null key is
@@ -277,7 +285,7 @@ func (s Stream[K, V]) grouped(name, operator string, nullKeys bool) Stream[K, V]
 // Options: those of a store.
 func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
 	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue)
-	return table(s.grouped(store, "ToTable", false), "to-table", store, o)
+	return table(s.grouped(store, "ToTable"), "to-table", store, o)
 }
 
 // Process is the way to write an operator. init runs once for each task; what it returns handles each record, on the
@@ -316,7 +324,7 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 //
 // Options: [Named].
 func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, "join-table", false, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+	return joinTable(s, t, opJoinTable, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.JoinTable(c, rows, f, out, next)
 	})
 }
@@ -325,7 +333,7 @@ func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, o
 //
 // Options: [Named].
 func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, "left-join-table", true, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+	return joinTable(s, t, opLeftJoinTable, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.LeftJoinTable(c, rows, f, out, next)
 	})
 }

@@ -112,8 +112,14 @@ func (t WindowedTable[K, V]) ToStream[K2 any](key func(K, windows.Window) K2, op
 	return n
 }
 
+// The names of the joins of a stream with a table.
+const (
+	opJoinTable     = "join-table"
+	opLeftJoinTable = "left-join-table"
+)
+
 // joinTable adds a join of a stream with a table.
-func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, nullKeys, given bool, opts []NodeOption,
+func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given bool, opts []NodeOption,
 	build func(*operators.Context, tableRows[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
 ) Stream[K, R] {
 	o := s.b.nodeOptions(op, opts, optName)
@@ -121,7 +127,7 @@ func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, nullK
 		s.b.fail("%s: the keys of the stream and of the table have different serdes, so equal keys would lie on different partitions; use WithSerdes on the stream", op)
 	}
 	s.k = t.k // a repartition in front of a join uses the table's key serde
-	s = s.grouped(o.name, op, nullKeys)
+	s = s.grouped(o.name, op)
 	n := s.b.node(op, o.name, s.from)
 	needFunc(s.b, n, given)
 	r := valueSerde[R](s.v)
