@@ -25,16 +25,23 @@ func Nullable[T any](s Serde[T]) Serde[Optional[T]] {
 	if s == nil {
 		return nil
 	}
-	n := nullable[T]{s: s, inner: IsNull(s)}
+	n := nullable[T]{s: s, inner: nuller(s)}
 	if p, ok := s.(PartitionKeyer); ok {
 		return nullableKey[T]{n, p}
 	}
 	return n
 }
 
+// nuller is s as a Nuller, or nil. Kept as it is, and not its method, it leaves the serde comparable: a topology finds out
+// that two readings of a topic have equal serdes.
+func nuller[T any](s Serde[T]) Nuller[T] {
+	n, _ := s.(Nuller[T])
+	return n
+}
+
 type nullable[T any] struct {
 	s     Serde[T]
-	inner func(T) bool // nil if s has no null
+	inner Nuller[T] // of s; nil if s has no null
 }
 
 type nullableKey[T any] struct {
@@ -43,7 +50,7 @@ type nullableKey[T any] struct {
 }
 
 func (n nullable[T]) IsNull(v Optional[T]) bool {
-	return !v.OK || n.inner != nil && n.inner(v.Value)
+	return !v.OK || n.inner != nil && n.inner.IsNull(v.Value)
 }
 
 func (n nullable[T]) Append(dst []byte, v Optional[T]) ([]byte, error) {
@@ -70,7 +77,7 @@ func Pointer[T any](s Serde[T]) Serde[*T] {
 	if s == nil {
 		return nil
 	}
-	p := pointer[T]{s: s, inner: IsNull(s)}
+	p := pointer[T]{s: s, inner: nuller(s)}
 	if k, ok := s.(PartitionKeyer); ok {
 		return pointerKey[T]{p, k}
 	}
@@ -79,7 +86,7 @@ func Pointer[T any](s Serde[T]) Serde[*T] {
 
 type pointer[T any] struct {
 	s     Serde[T]
-	inner func(T) bool // nil if s has no null
+	inner Nuller[T] // of s; nil if s has no null
 }
 
 type pointerKey[T any] struct {
@@ -88,7 +95,7 @@ type pointerKey[T any] struct {
 }
 
 func (p pointer[T]) IsNull(v *T) bool {
-	return v == nil || p.inner != nil && p.inner(*v)
+	return v == nil || p.inner != nil && p.inner.IsNull(*v)
 }
 
 func (p pointer[T]) Append(dst []byte, v *T) ([]byte, error) {

@@ -215,7 +215,7 @@ func contains(nodes []*graph.Node, n *graph.Node) bool { return slices.Contains(
 // same reports whether two serdes are equal; serdes that cannot be compared are not.
 func same(a, b any) bool {
 	t := reflect.TypeOf(a)
-	return t != nil && t == reflect.TypeOf(b) && t.Comparable() && a == b
+	return t != nil && t == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 func serdeType(s any) reflect.Type { return reflect.TypeOf(s) }
