@@ -262,9 +262,10 @@ func lookUp(ctx context.Context, adm *kadm.Client, g *graph.Topology) (*topicsFo
 // countPartitions gives the partitions of the topics that exist. What brokers cannot tell yet is asked again.
 func countPartitions(ctx context.Context, adm *kadm.Client, topics []string) (map[string]int32, error) {
 	for deadline := time.Now().Add(topicsTimeout); ; {
-		details, err := adm.ListTopics(ctx, topics...)
+		// Asking for rights too goes past the client's cache, which would show a topic that was made late.
+		details, err := adm.ListTopics(kadm.WithAuthorizedOps(ctx), topics...)
 		if err != nil {
-			return nil, fmt.Errorf("read metadata of topics: %w", err)
+			return nil, fmt.Errorf("read metadata of topics %q: %w", topics, err)
 		}
 		counts := make(map[string]int32, len(details))
 		for _, d := range details.Sorted() {
