@@ -1,0 +1,263 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/topology"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// quick makes a client of a fake broker not wait for seconds after a fault.
+func quick() []kgo.Opt {
+	return []kgo.Opt{kgo.MetadataMinAge(20 * time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond })}
+}
+
+// rig is a fake cluster with topics and what a test does on it, in a bubble of virtual time.
+type rig struct {
+	*broker
+	t   *testing.T
+	cl  *kgo.Client
+	adm *kadm.Client
+}
+
+func newRig(t *testing.T, topics map[string]int32, opts ...kfake.Opt) *rig {
+	b := newBroker(t, opts...)
+	r := &rig{broker: b, t: t, cl: b.client(t, append(quick(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)}
+	r.adm = kadm.NewClient(r.cl)
+	for topic, n := range topics {
+		if _, err := r.adm.CreateTopic(t.Context(), n, 1, nil, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// config is one that reaches the rig.
+func (r *rig) config(instance string) Config {
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() && os.Getenv("ENGINE_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return Config{
+		Brokers: r.ListenAddrs(), Instance: instance, StateDir: r.t.TempDir(), Dialer: r.network.DialContext, Logger: log,
+		tune: quick(),
+	}
+}
+
+// produce writes keyed records; timestamps are in ms.
+type in struct {
+	key, value string
+	ms         int64
+	partition  int32
+}
+
+func (r *rig) produce(topic string, ins ...in) {
+	r.t.Helper()
+	records := make([]*kgo.Record, len(ins))
+	for i, n := range ins {
+		records[i] = &kgo.Record{Topic: topic, Partition: n.partition, Key: []byte(n.key), Value: []byte(n.value), Timestamp: time.UnixMilli(n.ms)}
+	}
+	if err := r.cl.ProduceSync(r.t.Context(), records...).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// read returns everything committed in a topic, in the order of each partition.
+func (r *rig) read(topic string) []*kgo.Record {
+	r.t.Helper()
+	ends, err := r.adm.ListEndOffsets(r.t.Context(), topic)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	left := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
+	cl := r.client(r.t, append(quick(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	var records []*kgo.Record
+	for len(left) > 0 {
+		f := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			r.t.Fatalf("topic %s: not all was read, still missing up to %v", topic, left)
+		}
+		f.EachRecord(func(rec *kgo.Record) {
+			if rec.Offset+1 >= left[rec.Partition] {
+				delete(left, rec.Partition)
+			}
+			if !rec.Attrs.IsControl() {
+				records = append(records, rec)
+			}
+		})
+	}
+	return records
+}
+
+// counts reads a topic as a table of int64 by string: the last value of each key.
+func (r *rig) counts(topic string) map[string]int64 {
+	table := make(map[string]int64)
+	for _, rec := range r.read(topic) {
+		n, err := serde.Int64.Decode(rec.Value)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		table[string(rec.Key)] = n
+	}
+	return table
+}
+
+// process is an App that runs.
+type process struct {
+	*App
+	t    *testing.T
+	stop context.CancelFunc
+	done chan error
+}
+
+func (r *rig) start(topo *topology.Topology, c Config) *process {
+	r.t.Helper()
+	app, err := New(topo, c)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &process{App: app, t: r.t, stop: cancel, done: make(chan error, 1)}
+	go func() { p.done <- app.Run(ctx) }()
+	r.t.Cleanup(cancel)
+	return p
+}
+
+// end stops the App and returns what Run returned.
+func (p *process) end() error {
+	p.stop()
+	return <-p.done
+}
+
+func (p *process) mustEnd() {
+	p.t.Helper()
+	if err := p.end(); err != nil {
+		p.t.Fatalf("Run: %v", err)
+	}
+}
+
+// await waits, in virtual time, until a condition holds.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 3000 {
+		if ok() {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("waited a minute for %s", what)
+}
+
+// awaitCaughtUp waits until a process has committed everything in its inputs.
+func (r *rig) awaitCaughtUp(app string, topics ...string) {
+	r.t.Helper()
+	await(r.t, "the group to catch up", func() bool {
+		ends, err := r.adm.ListCommittedOffsets(r.t.Context(), topics...)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		committed, err := r.adm.FetchOffsets(r.t.Context(), app)
+		if err != nil {
+			return false
+		}
+		behind := false
+		ends.Each(func(o kadm.ListedOffset) {
+			c, ok := committed.Lookup(o.Topic, o.Partition)
+			behind = behind || o.Offset > 0 && (!ok || c.At < o.Offset)
+		})
+		return !behind
+	})
+}
+
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func copying(t *testing.T) *topology.Topology {
+	b := topology.NewBuilder("copy")
+	b.Stream("in", serde.String, serde.String).To("out")
+	return must[*topology.Topology](t)(b.Build())
+}
+
+func counting(t *testing.T) *topology.Topology {
+	b := topology.NewBuilder("count")
+	b.Stream("in", serde.String, serde.String).GroupByKey().Count("counts").ToStream().To("out")
+	return must[*topology.Topology](t)(b.Build())
+}
+
+// windowed re-keys by value and counts per ten seconds, with a result for each update.
+func windowed(t *testing.T) *topology.Topology {
+	b := topology.NewBuilder("windowed")
+	b.Stream("in", serde.String, serde.String).
+		GroupBy(func(_, v string) string { return v }, topology.Named("by-value")).
+		Windowed(windows.Tumbling(10*time.Second).Grace(time.Hour)).
+		Count("counts").
+		ToStream(func(k string, w windows.Window) string { return k + "@" + strconv.FormatInt(w.Start, 10) }).
+		To("out")
+	return must[*topology.Topology](t)(b.Build())
+}
+
+// traffic is n records over some keys and partitions, ten of them in a second of event time.
+func traffic(from, n int, partitions int32) []in {
+	ins := make([]in, n)
+	for i := range ins {
+		k := from + i
+		ins[i] = in{key: fmt.Sprintf("key-%d", k%17), value: fmt.Sprintf("value-%d", k%7), ms: int64(k) * 100, partition: int32(k%17) % partitions}
+	}
+	return ins
+}
+
+func wantKeyed(n int) map[string]int64 {
+	want := make(map[string]int64)
+	for _, i := range traffic(0, n, 1) {
+		want[i.key]++
+	}
+	return want
+}
+
+func wantWindowed(n int) map[string]int64 {
+	want := make(map[string]int64)
+	for _, i := range traffic(0, n, 1) {
+		want[fmt.Sprintf("%s@%d", i.value, i.ms/10_000*10_000)]++
+	}
+	return want
+}
+
+// eachGuarantee runs a test with both.
+func eachGuarantee(t *testing.T, f func(t *testing.T, g Guarantee)) {
+	for _, g := range []Guarantee{ExactlyOnce, AtLeastOnce} {
+		t.Run(g.String(), func(t *testing.T) { f(t, g) })
+	}
+}
+
+func isOneOf(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}

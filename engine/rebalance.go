@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// membership collects what the client's callbacks say about the group, for the worker to act on between two polls: the
+// client lets rebalances go on only while the worker polls and has no transaction open, so callbacks never wait for it.
+type membership struct {
+	mu     sync.Mutex
+	events []groupEvent
+	owned  map[string][]int32 // the latest assignment, as the group's leader sent it
+
+	hurry atomic.Bool // a rebalance waits for the worker
+	wake  func()      // ends the worker's poll
+}
+
+type groupEvent struct {
+	kind       groupEventKind
+	partitions map[string][]int32
+	offsets    map[topicPartition]committedOffset
+}
+
+type groupEventKind uint8
+
+const (
+	partitionsAssigned groupEventKind = iota // partitions came; owned ones that are not among the event's went
+	partitionsRevoked
+	partitionsLost
+	offsetsFetched
+)
+
+// committedOffset is where the group left off in a partition; Offset is -1 if it never committed.
+type committedOffset struct {
+	offset   int64
+	metadata string
+}
+
+func (m *membership) push(e groupEvent) {
+	m.mu.Lock()
+	m.events = append(m.events, e)
+	m.mu.Unlock()
+	m.wake()
+}
+
+// drain returns what happened since the last time, in order.
+func (m *membership) drain() []groupEvent {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := m.events
+	m.events = nil
+	return events
+}
+
+// onAssigned pauses what comes: nothing is fetched before its task is restored.
+func (m *membership) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
+	cl.PauseFetchPartitions(added)
+	m.mu.Lock()
+	owned := maps.Clone(m.owned)
+	m.mu.Unlock()
+	m.push(groupEvent{kind: partitionsAssigned, partitions: owned})
+}
+
+func (m *membership) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	m.push(groupEvent{kind: partitionsRevoked, partitions: revoked})
+}
+
+func (m *membership) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	m.push(groupEvent{kind: partitionsLost, partitions: lost})
+}
+
+func (m *membership) onBlocked(context.Context, *kgo.Client) {
+	m.hurry.Store(true)
+	m.wake()
+}
+
+func (m *membership) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	offsets := make(map[topicPartition]committedOffset)
+	for _, group := range resp.Groups {
+		for _, t := range group.Topics {
+			for _, p := range t.Partitions {
+				c := committedOffset{offset: p.Offset}
+				if p.Metadata != nil {
+					c.metadata = *p.Metadata
+				}
+				offsets[topicPartition{t.Topic, p.Partition}] = c
+			}
+		}
+	}
+	m.push(groupEvent{kind: offsetsFetched, offsets: offsets})
+	return nil
+}
+
+// watchedBalancer is a balancer that tells which assignment the member got. A transaction session calls its revocation
+// callback once for each transaction at most, so what it says alone is not enough to know what is owned.
+type watchedBalancer struct {
+	kgo.GroupBalancer
+	m *membership
+}
+
+func (b watchedBalancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	owned, err := b.GroupBalancer.ParseSyncAssignment(assignment)
+	if err == nil {
+		b.m.mu.Lock()
+		b.m.owned = owned
+		b.m.mu.Unlock()
+	}
+	return owned, err
+}
+
+// follow acts on what happened in the group.
+func (w *worker) follow() error {
+	events := w.group.drain()
+	if len(events) == 0 {
+		return nil
+	}
+	revoked := false
+	for _, e := range events {
+		switch e.kind {
+		case partitionsAssigned:
+			revoked = w.keepOnly(e.partitions) || revoked
+			w.addPartitions(e.partitions)
+			w.joined.Store(true)
+			w.memberID, _ = w.client.GroupMetadata()
+		case partitionsRevoked, partitionsLost:
+			revoked = true
+			w.removePartitions(e.partitions)
+		case offsetsFetched:
+			for at, c := range e.offsets {
+				if f := w.feed(at.topic, at.partition); f != nil && !f.known {
+					f.known, f.start = true, c
+				}
+			}
+		}
+	}
+	if revoked {
+		// The session would abort the next transaction for a revocation that came between two.
+		if err := w.resetSession(); err != nil {
+			return err
+		}
+	}
+	w.app.reportRebalance(w, len(w.feeds))
+	return w.openTasks()
+}
+
+func (w *worker) feed(topic string, partition int32) *feed {
+	return w.feeds[topicPartition{topic, partition}]
+}
+
+func (w *worker) addPartitions(partitions map[string][]int32) {
+	for topic, numbers := range partitions {
+		for _, p := range numbers {
+			if w.feed(topic, p) == nil {
+				w.feeds[topicPartition{topic, p}] = &feed{topic: topic, partition: p}
+			}
+		}
+	}
+	w.indexFeeds()
+}
+
+// keepOnly removes what is not among the partitions and reports whether there was any.
+func (w *worker) keepOnly(partitions map[string][]int32) bool {
+	gone := make(map[string][]int32)
+	for at := range w.feeds {
+		if !slices.Contains(partitions[at.topic], at.partition) {
+			gone[at.topic] = append(gone[at.topic], at.partition)
+		}
+	}
+	w.removePartitions(gone)
+	return len(gone) > 0
+}
+
+// removePartitions closes the tasks of partitions that went. Whatever they did is committed, or aborted: a rebalance waits
+// until then (hard point 12).
+func (w *worker) removePartitions(partitions map[string][]int32) {
+	for topic, numbers := range partitions {
+		for _, p := range numbers {
+			f := w.feed(topic, p)
+			if f == nil {
+				continue
+			}
+			delete(w.feeds, topicPartition{topic, p})
+			if f.run != nil {
+				w.closeTask(f.run)
+			}
+		}
+	}
+	w.client.ResumeFetchPartitions(partitions)
+	w.indexFeeds()
+}
+
+// indexFeeds makes the table in which fetched partitions are looked up.
+func (w *worker) indexFeeds() {
+	clear(w.byTopic)
+	for at, f := range w.feeds {
+		of := w.byTopic[at.topic]
+		for int(at.partition) >= len(of) {
+			of = append(of, nil)
+		}
+		of[at.partition] = f
+		w.byTopic[at.topic] = of
+	}
+}

@@ -1,0 +1,422 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/state"
+)
+
+const (
+	pollRecords  = 10_000                 // of one poll
+	roundRecords = 2_000                  // that a task processes before the clock is looked at
+	idlePoll     = 100 * time.Millisecond // at most between two looks at schedules and commits
+)
+
+// worker is one goroutine with its own client: a static member of the group, a consumer and a producer. It owns its
+// tasks; nothing else calls them.
+type worker struct {
+	app    *App
+	number int
+	member string // group instance id
+	txid   string
+	log    *slog.Logger
+
+	// Of the present session, that is of one client.
+	client  *kgo.Client
+	session *kgo.GroupTransactSession // nil at least once
+	// sessionCtx ends what was begun for the session; openings are those goroutines.
+	sessionCtx context.Context
+	endSession context.CancelFunc
+	openings   sync.WaitGroup
+	group      membership
+	feeds      map[topicPartition]*feed
+	byTopic    map[string][]*feed // the same, for fetched partitions
+	tasks      []*running         // by id
+	out        *collector
+	budget     *state.Budget
+	applier    *applier
+	opened     chan *opening
+	ends       chan map[topicPartition]int64 // ends of silent partitions
+	silent     silence
+
+	firstWork   time.Time // when the oldest work that is not committed was done; zero: there is none
+	positions   []task.Position
+	committing  []*running
+	transacting bool
+	aborts      int  // in a row
+	paused      bool // by the user
+
+	cancelPoll atomic.Pointer[context.CancelFunc]
+	woken      atomic.Bool
+	progress   atomic.Int64               // unix ns of the last round, for the watchdog
+	joined     atomic.Bool                // an assignment has come, maybe an empty one
+	settled    atomic.Bool                // all tasks of the assignment run
+	memberID   string                     // in the group, as of the last rebalance
+	published  atomic.Pointer[[]*running] // tasks, for snapshots
+	lastShown  time.Time
+}
+
+// feed is one input partition of the worker.
+type feed struct {
+	topic     string
+	partition int32
+	known     bool            // start is known
+	start     committedOffset // as fetched when the partition was assigned
+	run       *running        // whose input it is; nil while its task is not open
+	input     int             // its number there
+
+	next      int64 // offset after what was fetched
+	committed int64 // what the group has
+	full      bool  // fetching is paused because of what is buffered
+}
+
+// running is one task of the worker.
+type running struct {
+	id      task.ID
+	t       *task.Task // nil while it is opened
+	feeds   []*feed    // by input number
+	stores  []state.Partition
+	opening *opening
+	shown   published
+}
+
+func newWorker(a *App, number int) *worker {
+	member := fmt.Sprintf("%s-%d", a.instance, number)
+	w := &worker{
+		app: a, number: number, member: member, txid: a.graph.Application + "-" + member,
+		log: a.cfg.Logger.With("worker", number),
+	}
+	w.group.wake = w.wake
+	w.published.Store(new([]*running))
+	w.progress.Store(time.Now().UnixNano())
+	return w
+}
+
+// run works until the context ends or something fails for good. What a new client can mend is mended by one.
+func (w *worker) run(ctx context.Context) error {
+	for tries := 0; ; tries++ {
+		began := time.Now()
+		err := w.runSession(ctx)
+		if err == nil || !restartable(err) || w.app.hard.Err() != nil {
+			return err
+		}
+		if time.Since(began) > time.Minute {
+			tries = 0
+		}
+		if err := w.stillMember(ctx, err); err != nil {
+			return err
+		}
+		backoff := min(5*time.Second, 100*time.Millisecond<<min(tries, 6))
+		w.log.Warn("worker starts anew with the committed state", "error", err, "after", backoff)
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// runSession works with one client.
+func (w *worker) runSession(ctx context.Context) (err error) {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		w.closeAll()
+		w.client.CloseAllowingRebalance()
+		w.joined.Store(false)
+		w.publishTasks()
+	}()
+	for ctx.Err() == nil {
+		if err := w.round(ctx); err != nil {
+			return w.giveUp(err)
+		}
+	}
+	if err := w.commitIfTouched(); err != nil {
+		return w.giveUp(err)
+	}
+	return nil
+}
+
+func (w *worker) open(ctx context.Context) (err error) {
+	c := &w.app.cfg
+	w.feeds, w.byTopic, w.tasks = make(map[topicPartition]*feed), make(map[string][]*feed), nil
+	w.opened, w.ends = make(chan *opening, 1), make(chan map[topicPartition]int64, 1)
+	w.silent, w.firstWork, w.aborts, w.paused = silence{}, time.Time{}, 0, false
+	w.transacting = false
+	w.group.drain()
+	w.group.hurry.Store(false)
+	w.sessionCtx, w.endSession = context.WithCancel(w.app.hard)
+	w.budget = state.NewBudget(c.CacheBytes / int64(c.Workers))
+	if c.Guarantee == ExactlyOnce {
+		w.session, err = kgo.NewGroupTransactSession(append(w.memberOptions(),
+			kgo.TransactionalID(w.txid), kgo.TransactionTimeout(c.TransactionTimeout))...)
+		if err != nil {
+			return fmt.Errorf("engine: worker %d: %w", w.number, err)
+		}
+		w.client = w.session.Client()
+		// Now, not with the first record: this fences what a former process of this name left open, and its offsets are
+		// readable only then.
+		if _, _, err := w.client.ProducerID(ctx); err != nil {
+			w.client.CloseAllowingRebalance()
+			return classify(fmt.Errorf("engine: worker %d: transactional id %s: %w", w.number, w.txid, err))
+		}
+	} else if w.client, err = kgo.NewClient(w.memberOptions()...); err != nil {
+		return fmt.Errorf("engine: worker %d: %w", w.number, err)
+	}
+	w.out = newCollector(w)
+	w.applier = startApplier(w.app, w.number)
+	return nil
+}
+
+// round is one turn of the loop: fetch, follow the group, process, commit.
+func (w *worker) round(ctx context.Context) error {
+	fetches := w.poll(ctx)
+	w.progress.Store(time.Now().UnixNano())
+	if err := w.ingest(fetches); err != nil {
+		return err
+	}
+	if err := w.follow(); err != nil {
+		return err
+	}
+	if err := w.takeOpened(); err != nil {
+		return err
+	}
+	w.takeEnds()
+	if err := w.obeyPause(); err != nil {
+		return err
+	}
+	if !w.paused {
+		if err := w.process(ctx); err != nil {
+			return err
+		}
+	}
+	w.refill()
+	w.askForEnds(ctx)
+	if err := w.commitIfDue(ctx); err != nil {
+		return err
+	}
+	if w.firstWork.IsZero() {
+		w.group.hurry.Store(false)
+		w.client.AllowRebalance()
+	}
+	w.show()
+	return nil
+}
+
+// poll fetches what is there, or waits for something to do. When it returns, no rebalance callback runs, and none will
+// before AllowRebalance.
+func (w *worker) poll(ctx context.Context) kgo.Fetches {
+	fetches := w.client.PollRecords(nil, pollRecords) //nolint:staticcheck // nil: what is there, without waiting
+	if len(fetches) > 0 {
+		return fetches
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.patience())
+	defer cancel()
+	w.cancelPoll.Store(&cancel)
+	if w.woken.Swap(false) {
+		cancel()
+	}
+	fetches = w.client.PollRecords(ctx, pollRecords)
+	w.cancelPoll.Store(nil)
+	return fetches
+}
+
+// wake ends a poll that waits, or the next one. Any goroutine may call it.
+func (w *worker) wake() {
+	w.woken.Store(true)
+	if cancel := w.cancelPoll.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// patience is how long a poll may wait.
+func (w *worker) patience() time.Duration {
+	if !w.paused && slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.Ready() }) {
+		return 0
+	}
+	if w.firstWork.IsZero() {
+		return idlePoll
+	}
+	return max(0, min(idlePoll, w.app.cfg.CommitInterval-time.Since(w.firstWork)))
+}
+
+// ingest gives what was fetched to the tasks.
+func (w *worker) ingest(fetches kgo.Fetches) error {
+	for i := range fetches {
+		for j := range fetches[i].Topics {
+			t := &fetches[i].Topics[j]
+			feeds := w.byTopic[t.Topic]
+			for k := range t.Partitions {
+				p := &t.Partitions[k]
+				if p.Err != nil {
+					if err := w.fetchError(t.Topic, p); err != nil {
+						return err
+					}
+				}
+				if int(p.Partition) >= len(feeds) || p.Partition < 0 {
+					continue
+				}
+				if f := feeds[p.Partition]; f != nil && f.run != nil && f.run.t != nil {
+					f.add(p)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (f *feed) add(p *kgo.FetchPartition) {
+	t, number := f.run.t, f.input
+	var in operators.Input
+	for _, r := range p.Records {
+		if r.Attrs.IsControl() {
+			continue
+		}
+		in = operators.Input{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli(), Offset: r.Offset}
+		if len(r.Headers) > 0 {
+			in.Headers = make([]operators.Header, len(r.Headers))
+			for i, h := range r.Headers {
+				in.Headers[i] = operators.Header{Key: h.Key, Value: h.Value}
+			}
+		}
+		t.Add(number, &in)
+	}
+	if n := len(p.Records); n > 0 {
+		f.next = p.Records[n-1].Offset + 1
+	}
+	t.Advance(number, f.next, p.LastStableOffset)
+}
+
+// process lets the tasks work until nothing is left to do, or something else has to be done.
+func (w *worker) process(ctx context.Context) error {
+	for {
+		worked := 0
+		for _, r := range w.tasks {
+			if r.t == nil {
+				continue
+			}
+			if err := r.t.Punctuate(); err != nil {
+				return err
+			}
+			n, err := r.t.Process(roundRecords)
+			if err != nil {
+				return err
+			}
+			worked += n
+			if w.firstWork.IsZero() && r.t.Touched() {
+				w.firstWork = time.Now()
+			}
+		}
+		if w.app.cfg.Faults.OffsetsFirst && worked > 0 {
+			if err := w.commitOffsetsFirst(); err != nil {
+				return err
+			}
+		}
+		if worked == 0 || w.due(ctx) {
+			return nil
+		}
+		w.progress.Store(time.Now().UnixNano())
+	}
+}
+
+// due reports whether it is time to commit.
+func (w *worker) due(ctx context.Context) bool {
+	switch {
+	case w.firstWork.IsZero():
+		return false
+	case ctx.Err() != nil, w.group.hurry.Load(), time.Since(w.firstWork) >= w.app.cfg.CommitInterval,
+		w.budget.Full(), w.budget.Dirty() >= w.app.cfg.MaxDirtyBytes/int64(w.app.cfg.Workers):
+		return true
+	}
+	return slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.CommitRequested() })
+}
+
+// refill pauses and resumes fetching by what the tasks' buffers hold. An input that its task waits for is empty, so it
+// is never paused (hard point 6).
+func (w *worker) refill() {
+	var pause, resume map[string][]int32
+	for _, r := range w.tasks {
+		if r.t == nil {
+			continue
+		}
+		for _, f := range r.feeds {
+			switch bytes := r.t.BufferedBytes(f.input); {
+			case !f.full && bytes > w.app.cfg.BufferBytes:
+				f.full = true
+				addPartition(&pause, f)
+			case f.full && bytes <= w.app.cfg.BufferResumeBytes:
+				f.full = false
+				addPartition(&resume, f)
+			}
+		}
+	}
+	if pause != nil {
+		w.client.PauseFetchPartitions(pause)
+	}
+	if resume != nil && !w.paused {
+		w.client.ResumeFetchPartitions(resume)
+	}
+}
+
+func addPartition(m *map[string][]int32, f *feed) {
+	if *m == nil {
+		*m = make(map[string][]int32)
+	}
+	(*m)[f.topic] = append((*m)[f.topic], f.partition)
+}
+
+// obeyPause follows what the user wants: while paused nothing is fetched or processed, but the group's heartbeat goes on.
+func (w *worker) obeyPause() error {
+	want := w.app.paused.Load()
+	if want == w.paused {
+		return nil
+	}
+	if want {
+		if err := w.commitIfTouched(); err != nil {
+			return err
+		}
+	}
+	w.paused = want
+	var all map[string][]int32
+	for _, r := range w.tasks {
+		for _, f := range r.feeds {
+			if r.t != nil && !f.full {
+				addPartition(&all, f)
+			}
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	if want {
+		w.client.PauseFetchPartitions(all)
+	} else {
+		w.client.ResumeFetchPartitions(all)
+	}
+	return nil
+}
+
+// giveUp aborts what is not committed and says what ends the session.
+func (w *worker) giveUp(cause error) error {
+	if w.session == nil || w.app.hard.Err() != nil {
+		return cause
+	}
+	ctx, cancel := context.WithTimeout(w.app.hard, w.app.cfg.TransactionTimeout)
+	defer cancel()
+	if _, err := w.session.End(ctx, kgo.TryAbort); err != nil && !errors.Is(err, context.Canceled) {
+		w.log.Debug("the last transaction was not aborted; its id will be fenced", "error", err)
+	}
+	return cause
+}

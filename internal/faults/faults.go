@@ -1,0 +1,11 @@
+// Package faults names ways in which tests break the engine on purpose, to show that they would notice.
+//
+// It is internal, so nothing outside of this module can ask for them. The zero values break nothing.
+package faults
+
+// Engine are the faults of package engine.
+type Engine struct {
+	// OffsetsFirst commits the offsets of records as soon as they are processed, outside of the transaction and before
+	// their outputs and state changes, which breaks invariant I3: a process that dies loses what it had not committed.
+	OffsetsFirst bool
+}
