@@ -278,6 +278,14 @@ func (s Stream[K, V]) grouped(name, operator string) Stream[K, V] {
 	return s.repartition(name, nodeOptions{})
 }
 
+// MarkAsPartitioned says that every record of the stream lies on the partition of its key although an operator before
+// could have changed that, so that what follows does not repartition it (Kafka Streams, KIP-759). It is for [Stream.Process]
+// that leaves keys as they are. Where it is not true, a key has rows in several tasks, each with a part of its records.
+func (s Stream[K, V]) MarkAsPartitioned() Stream[K, V] {
+	s.rekeyed = false
+	return s
+}
+
 // ToTable reads the stream as a table: each record is the new row of its key, a null value deletes it, a null key is
 // dropped and counted. See [Builder.Table] for store. If the key may have changed, the stream is repartitioned first,
 // and the store must have a name.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/windows"
@@ -98,6 +99,28 @@ func TestAddingAnOperatorRenamesNothing(t *testing.T) {
 	}
 	if a, b := fmt.Sprint(build(false)), fmt.Sprint(build(true)); a != b || !strings.Contains(a, "app-counts-changelog") {
 		t.Errorf("names are %s and, with two operators more, %s", a, b)
+	}
+}
+
+// Behind Process the key may be another one; who knows that it is not saves the repartition topic.
+func TestMarkAsPartitioned(t *testing.T) {
+	for marked, want := range map[bool]int{false: 1, true: 0} {
+		b := topology.NewBuilder("app")
+		s := b.Stream("in", serde.String, serde.String).
+			Process(func(_ *operators.Context, next operators.Forward[string, string]) (operators.Forward[string, string], error) {
+				return next, nil
+			})
+		if marked {
+			s = s.MarkAsPartitioned()
+		}
+		s.GroupByKey().Count("counts").ToStream().To("out")
+		topo, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(topo.Describe().Repartitions); got != want {
+			t.Errorf("marked %v: %d repartition topics, want %d", marked, got, want)
+		}
 	}
 }
 
