@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func (p *purger) purge(ctx context.Context) error {
 		below.AddOffset(at.topic, at.partition, offset, -1)
 	}
 	responses, err := p.adm.DeleteRecords(ctx, below)
-	failed := 0
+	failed, why := 0, error(nil)
 	for at, offset := range moved {
 		r, answered := responses.Lookup(at.topic, at.partition)
 		// Out of range: the partition starts behind the offset already.
@@ -85,15 +86,16 @@ func (p *purger) purge(ctx context.Context) error {
 			continue
 		}
 		p.committed(at.topic, at.partition, offset)
-		if failed++; err == nil && r.Err != nil {
-			err = fmt.Errorf("topic %q, partition %d, below offset %d: %w", at.topic, at.partition, offset, r.Err)
-		}
+		failed++
+		why = fmt.Errorf("topic %q, partition %d, below offset %d: %w", at.topic, at.partition, offset, cmp.Or(r.Err, err, errUnanswered))
 	}
-	if err != nil {
-		return fmt.Errorf("%d of %d partitions, one of them: %w", failed, len(moved), err)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d partitions, one of them %w", failed, len(moved), why)
 	}
 	return nil
 }
+
+var errUnanswered = errors.New("no answer")
 
 // report logs the first failure of a row, then one in a while, and the end of the row.
 func (p *purger) report(ctx context.Context, err error) {

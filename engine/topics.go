@@ -242,21 +242,37 @@ func lookUp(ctx context.Context, adm *kadm.Client, g *graph.Topology) (*topicsFo
 		return nil, err
 	}
 	internal = slices.DeleteFunc(internal, func(topic string) bool { return found.partitions[topic] == 0 })
-	configs, err := adm.DescribeTopicConfigs(ctx, internal...)
-	if err != nil {
-		return nil, fmt.Errorf("read settings of internal topics: %w", err)
+	return found, found.readSettings(ctx, adm, internal)
+}
+
+func (f *topicsFound) readSettings(ctx context.Context, adm *kadm.Client, topics []string) error {
+	configs, err := adm.DescribeTopicConfigs(ctx, topics...)
+	var unauthorized *kadm.AuthError
+	switch {
+	case errors.As(err, &unauthorized) && len(topics) > 1: // one topic without the right hides all others
+		for _, topic := range topics {
+			if err := f.readSettings(ctx, adm, []string{topic}); err != nil {
+				return err
+			}
+		}
+		return nil
+	case errors.As(err, &unauthorized):
+		f.unchecked[topics[0]] = err
+		return nil
+	case err != nil:
+		return fmt.Errorf("read settings of topics %q: %w", topics, err)
 	}
 	for _, c := range configs {
 		if c.Err != nil {
-			found.unchecked[c.Name] = c.Err
+			f.unchecked[c.Name] = c.Err
 			continue
 		}
-		found.settings[c.Name] = make(map[string]string, len(c.Configs))
+		f.settings[c.Name] = make(map[string]string, len(c.Configs))
 		for _, s := range c.Configs {
-			found.settings[c.Name][s.Key] = s.MaybeValue()
+			f.settings[c.Name][s.Key] = s.MaybeValue()
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // countPartitions gives the partitions of the topics that exist. What brokers cannot tell yet is asked again.

@@ -287,7 +287,7 @@ func TestSettingsThatMayNotBeRead(t *testing.T) {
 		if _, err := prepareTopics(t.Context(), adm, g, quietTopics); err != nil {
 			t.Fatal(err)
 		}
-		b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Resource: "app-totals-changelog", Err: kerr.TopicAuthorizationFailed})
+		b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Resource: "app-totals-changelog", Err: kerr.TopicAuthorizationFailed, Count: -1})
 		var log bytes.Buffer
 		if _, err := prepareTopics(t.Context(), adm, g, topicOptions{Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {
 			t.Fatal(err)
