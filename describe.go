@@ -1,0 +1,55 @@
+package rivusio
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rivusio/rivusio/topology"
+)
+
+var descriptionFormats = []string{"text", "dot", "mermaid", "json"}
+
+func (p *program) describeCommand() *cobra.Command {
+	var name, format string
+	cmd := &cobra.Command{
+		Use:   "describe",
+		Short: "Show the operators, stores and topics of a topology",
+		Long:  "Show the operators, stores and topics of a topology. No cluster and no configuration is needed.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := p.topology(name)
+			if err != nil {
+				return err
+			}
+			text, err := describe(t, format)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(text, "\n"))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "topology", "", "`name` of the topology (default: the only one)")
+	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(descriptionFormats, ", "))
+	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(descriptionFormats, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func describe(t *topology.Topology, format string) (string, error) {
+	d := t.Describe()
+	switch format {
+	case "text":
+		return d.String(), nil
+	case "dot":
+		return d.DOT(), nil
+	case "mermaid":
+		return d.Mermaid(), nil
+	case "json":
+		text, err := d.JSON()
+		return string(text), err
+	}
+	return "", &usageError{fmt.Sprintf("--format: %q is not one of %s", format, strings.Join(descriptionFormats, ", "))}
+}

@@ -1,0 +1,77 @@
+package rivusio
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rivusio/rivusio/config"
+	"github.com/rivusio/rivusio/engine"
+)
+
+func (p *program) runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a topology until it is stopped",
+		Long: `Run a topology on a Kafka cluster until SIGINT or SIGTERM.
+
+A stop processes no further record, commits, and keeps or hands over the partitions as stop_policy says. A second signal
+ends the process at once; nothing is lost by that, but others wait for the session to time out.`,
+		Args: cobra.NoArgs,
+		RunE: p.run,
+	}
+	p.configure(cmd)
+	return cmd
+}
+
+func (p *program) run(cmd *cobra.Command, _ []string) error {
+	c, err := load(cmd)
+	if err != nil {
+		return err
+	}
+	t, err := p.topology(c.Topology)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.Log, cmd.ErrOrStderr())
+	c.Engine.Logger = log
+	app, err := engine.New(t, c.Engine)
+	if err != nil {
+		return err
+	}
+	log.Info("starting", "topology", t.Application(), "brokers", c.Engine.Brokers, "version", version())
+	if err := app.Run(cmd.Context()); err != nil {
+		return err
+	}
+	log.Info("stopped", "topology", t.Application())
+	return nil
+}
+
+// configure gives a command the flags of the configuration.
+func (p *program) configure(cmd *cobra.Command) {
+	config.AddFlags(cmd.Flags())
+	cmd.MarkFlagFilename(config.FileFlag, "yaml", "yml")
+	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
+}
+
+// load reads the configuration of a command.
+func load(cmd *cobra.Command) (*config.Config, error) {
+	return config.Load(config.Sources{Environ: os.Environ(), Flags: cmd.Flags()})
+}
+
+// newLogger makes the logger that the configuration asks for.
+func newLogger(c config.Log, to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == config.LogText || c.Format == config.LogAuto && isTerminal(to) {
+		return slog.New(slog.NewTextHandler(to, options))
+	}
+	return slog.New(slog.NewJSONHandler(to, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
