@@ -132,6 +132,7 @@ func (b *Broker) end(commit bool) {
 type Record struct {
 	operators.Input // its slices are the broker's
 	Partition       int32
+	Outside         bool // written by Append, not by a topology
 	sequence        int64
 }
 
@@ -148,7 +149,7 @@ func (b *Broker) Read(topic string, from Positions) ([]Record, Positions) {
 	for p, l := range logs {
 		for ; int(next[p]) < l.stable; next[p]++ {
 			if e := &l.entries[next[p]]; !e.aborted {
-				records = append(records, Record{Input: e.Input, Partition: int32(p), sequence: e.sequence})
+				records = append(records, Record{Input: e.Input, Partition: int32(p), Outside: e.outside, sequence: e.sequence})
 			}
 		}
 	}
