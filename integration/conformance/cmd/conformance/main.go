@@ -1,4 +1,4 @@
-// The conformance program runs scenarios and reports how what comes out differs from Kafka Streams.
+// Command conformance runs scenarios and reports how what comes out differs from Kafka Streams.
 package main
 
 import (
