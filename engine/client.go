@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -84,6 +85,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(c.FetchBytes),
 		kgo.FetchMaxPartitionBytes(min(c.FetchBytes, 1<<20)),
 
@@ -93,6 +95,10 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 	)
 }
+
+// fetchWait is how long brokers may hold a fetch for which they have nothing. A partition that is added or resumed
+// meanwhile is in the next one only (Kafka's fetch.max.wait.ms has the same default).
+const fetchWait = 500 * time.Millisecond
 
 // maxBufferedRecords bounds what a worker's producer holds.
 const maxBufferedRecords = 50_000

@@ -236,7 +236,7 @@ func (r *restorer) add(j *restore) {
 		cl, err := kgo.NewClient(append(r.app.cfg.clientOptions(),
 			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-			kgo.FetchMaxBytes(r.app.cfg.FetchBytes), kgo.FetchMaxPartitionBytes(min(r.app.cfg.FetchBytes, 4<<20)),
+			kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(r.app.cfg.FetchBytes), kgo.FetchMaxPartitionBytes(min(r.app.cfg.FetchBytes, 4<<20)),
 		)...)
 		if err != nil {
 			j.done <- err
