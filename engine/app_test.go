@@ -49,7 +49,7 @@ func TestRepartitionAndWindowedCount(t *testing.T) {
 			c := r.config("one")
 			c.Guarantee = g
 			c.Workers = 2
-			p := r.start(windowed(t), c)
+			p := r.start(windowedCount(t), c)
 			for i := range 10 {
 				r.produce("in", traffic(i*100, 100, 3)...)
 			}

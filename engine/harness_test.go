@@ -213,8 +213,8 @@ func counting(t *testing.T) *topology.Topology {
 	return must[*topology.Topology](t)(b.Build())
 }
 
-// windowed re-keys by value and counts per ten seconds, with a result for each update.
-func windowed(t *testing.T) *topology.Topology {
+// windowedCount re-keys by value and counts per ten seconds, with a result for each update.
+func windowedCount(t *testing.T) *topology.Topology {
 	b := topology.NewBuilder("windowed")
 	b.Stream("in", serde.String, serde.String).
 		GroupBy(func(_, v string) string { return v }, topology.Named("by-value")).
