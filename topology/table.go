@@ -13,12 +13,11 @@ import (
 
 // Table is a handle of a table: the present row of each key. It is a value; the zero value is not usable.
 type Table[K, V any] struct {
-	b     *Builder
-	from  *graph.Node
-	k     serde.Serde[K]
-	v     serde.Serde[V]
-	rows  *graph.Store // nil: the table keeps no rows
-	topic string       // where its records come from, for messages
+	b    *Builder
+	from *graph.Node
+	k    serde.Serde[K]
+	v    serde.Serde[V]
+	rows *graph.Store // nil: the table keeps no rows
 }
 
 // tableRows is the store behind a table.
