@@ -66,6 +66,7 @@ type App struct {
 	purger      *purger
 	workers     atomic.Pointer[[]*worker]
 	hard        context.Context // ends when the time to stop is over
+	give        context.CancelFunc
 	failOnce    sync.Once
 	failed      chan struct{}
 	failure     error
@@ -114,9 +115,8 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		a.setState(Stopped)
 	}()
-	hard, give := context.WithCancel(context.WithoutCancel(ctx))
-	defer give()
-	a.hard = hard
+	a.hard, a.give = context.WithCancel(context.WithoutCancel(ctx))
+	defer a.give()
 	closing, err := a.prepare(ctx)
 	defer func() {
 		for _, c := range slices.Backward(closing) {
@@ -129,7 +129,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	return a.work(ctx, give)
+	return a.work(ctx)
 }
 
 // prepare connects, checks the topics and opens the state. It returns what has to be closed, also with an error.
@@ -174,7 +174,7 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 }
 
 // work runs the workers until the context ends or one fails.
-func (a *App) work(ctx context.Context, give context.CancelFunc) error {
+func (a *App) work(ctx context.Context) error {
 	workers := make([]*worker, a.cfg.Workers)
 	for i := range workers {
 		workers[i] = newWorker(a, i)
@@ -209,7 +209,7 @@ func (a *App) work(ctx context.Context, give context.CancelFunc) error {
 	case <-ended:
 	case <-time.After(a.cfg.StopTimeout):
 		a.fail(fmt.Errorf("engine: the stop took longer than %v; what was not committed is given up", a.cfg.StopTimeout))
-		give()
+		a.give()
 		select {
 		case <-ended:
 		case <-time.After(abandonAfter):
@@ -219,7 +219,7 @@ func (a *App) work(ctx context.Context, give context.CancelFunc) error {
 	if a.cfg.StopPolicy == Handover {
 		a.leave(workers)
 	}
-	give()
+	a.give()
 	stopBeside()
 	helpers.Wait()
 	select {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,4 +261,77 @@ func eachGuarantee(t *testing.T, f func(t *testing.T, g Guarantee)) {
 
 func isOneOf(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+// kill ends the App as a signal does that cannot be caught: nothing is committed, aborted or left.
+func (p *process) kill() {
+	p.t.Helper()
+	p.App.fail(errKilled)
+	p.App.give()
+	if err := <-p.done; !errors.Is(err, errKilled) {
+		p.t.Fatalf("Run returned %v instead of being killed", err)
+	}
+}
+
+var errKilled = errors.New("killed by the test")
+
+// restored sums up what the tasks of an App restored.
+func (p *process) restored() (sum RestoreProgress) {
+	for _, t := range p.Tasks() {
+		sum.Records += t.Restore.Records
+		sum.Missing += t.Restore.Missing
+		sum.Kept += t.Restore.Kept
+		sum.Empty += t.Restore.Empty
+		sum.Rebuilt += t.Restore.Rebuilt
+	}
+	return sum
+}
+
+func (p *process) awaitRunning() {
+	p.t.Helper()
+	await(p.t, "the process to run", func() bool {
+		select {
+		case err := <-p.done:
+			p.t.Fatalf("Run ended: %v", err)
+		default:
+		}
+		return p.Ready()
+	})
+}
+
+// wait returns what Run returns by itself.
+func (p *process) wait() error {
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(5 * time.Minute):
+		p.t.Fatal("Run goes on")
+		return nil
+	}
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want one that says %q", parts)
+		return
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not say %q", err, part)
+		}
+	}
+}
+
+// openTransaction leaves a record in a transaction that does not end.
+func (r *rig) openTransaction(txid, topic string, partition int32) *kgo.Client {
+	r.t.Helper()
+	cl := r.client(r.t, append(quick(), kgo.TransactionalID(txid), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(time.Minute))...)
+	if err := cl.BeginTransaction(); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := cl.ProduceSync(r.t.Context(), &kgo.Record{Topic: topic, Partition: partition, Key: []byte("\x00key-0"), Value: make([]byte, 16)}).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+	return cl
 }
