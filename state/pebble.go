@@ -42,6 +42,7 @@ type Pebble struct {
 	leases    leases
 	catalogue catalogue
 	failure   atomic.Pointer[pebbleFailure]
+	stalls    atomic.Int64
 	closing   sync.Once
 }
 
@@ -92,7 +93,8 @@ func (p *Pebble) options(o PebbleOptions) *pebble.Options {
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) { p.fail(fmt.Sprintf("corrupt file %s: %v", i.Path, i.Details)) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
-				p.log.Warn("state: database: writes wait for the disk", "reason", i.Reason)
+				p.stalls.Add(1)
+				p.log.Debug("state: database: writes wait for the disk", "reason", i.Reason)
 			},
 		},
 	}
@@ -227,7 +229,7 @@ func (p *Pebble) write(bytes int, fill func(*pebble.Batch) error) error {
 // in its own memory until the block is full, which is many commits of a quiet partition. It writes what it has when a sync
 // is asked for; the sync itself waits for syncInterval, and nobody waits for it.
 func (p *Pebble) push() error {
-	b := p.db.NewBatch()
+	b := new(pebble.Batch) // not from the pool of those that are closed
 	if err := b.LogData(nil, nil); err != nil {
 		return err
 	}
@@ -266,6 +268,7 @@ type PebbleMetrics struct {
 	CacheMisses         int64
 	Flushes             int64 // memtables written, since it was opened
 	Compactions         int64
+	WriteStalls         int64 // times that writes had to wait for flushes or compactions
 }
 
 // Metrics returns figures of the present. It is cheap, but not made to be called for each record.
@@ -280,5 +283,6 @@ func (p *Pebble) Metrics() PebbleMetrics {
 		CacheMisses:         m.BlockCache.Misses,
 		Flushes:             m.Flush.Count,
 		Compactions:         m.Compact.Count,
+		WriteStalls:         p.stalls.Load(),
 	}
 }
