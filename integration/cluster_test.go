@@ -24,9 +24,11 @@ type cluster struct {
 	adm *kadm.Client
 }
 
-func connect(t *testing.T) *cluster {
+func connect(t *testing.T, opts ...kgo.Opt) *cluster {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers(t), ",")...), kgo.ProducerLinger(5*time.Millisecond))
+	// A test looks again at topics that it just made or deleted; the default would show what was there five seconds ago.
+	opts = append(opts, kgo.SeedBrokers(strings.Split(brokers(t), ",")...), kgo.MetadataMinAge(20*time.Millisecond))
+	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

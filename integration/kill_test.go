@@ -130,7 +130,7 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 	if compared.differences > 0 {
 		t.Errorf("outputs: %v", compared)
 	}
-	s.checkRestores(s.twoCommits())
+	s.checkRestores(s.c.twoCommits(s.topics))
 }
 
 // TestAtLeastOnceUnderKills shows that nothing is lost without transactions, though some readings count twice.
@@ -157,6 +157,8 @@ func TestKillsFindWrongOrder(t *testing.T) {
 	t.Logf("with offsets committed first there are %d differences", compared.differences)
 }
 
+var stores = []string{integration.TallyStore, integration.ReadingStore}
+
 // storePartition is one partition of a store.
 type storePartition struct {
 	store     string
@@ -165,13 +167,13 @@ type storePartition struct {
 
 // twoCommits is, of each store partition, the most that two commits in a row wrote to its changelog: what a process that
 // is killed can have committed and yet not have on its disk, since it writes a commit to disk beside the next interval.
-func (s *siege) twoCommits() map[storePartition]int64 {
-	s.t.Helper()
+func (c *cluster) twoCommits(topics integration.Tallies) map[storePartition]int64 {
+	c.t.Helper()
 	most := make(map[storePartition]int64)
-	for _, store := range []string{integration.TallyStore, integration.ReadingStore} {
+	for _, store := range stores {
 		type span struct{ before, now int64 }
 		spans := make(map[int32]span)
-		s.c.scan(s.topics.Changelog(store), func(r *kgo.Record) {
+		c.scan(topics.Changelog(store), func(r *kgo.Record) {
 			at := spans[r.Partition]
 			if !r.Attrs.IsControl() {
 				at.now++

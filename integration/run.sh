@@ -8,7 +8,8 @@ export GOTOOLCHAIN=auto
 if [[ ! ${KAFKA_BROKERS:-} ]]; then
   port=${KAFKA_PORT:-19192}
   trap '"$here/kafka/kafka.sh" clean "$port"' EXIT
-  KAFKA_BROKERS=$("$here/kafka/kafka.sh" start "$port")
+  # A test waits until the broker has looked for expired records.
+  KAFKA_BROKERS=$(KAFKA_OPTS="log.retention.check.interval.ms=2000 ${KAFKA_OPTS:-}" "$here/kafka/kafka.sh" start "$port")
   export KAFKA_BROKERS
 fi
 echo "integration tests against $KAFKA_BROKERS" >&2

@@ -1,5 +1,6 @@
 // Command killed runs the topology of package integration in a process that tests kill. It writes what its engine does to
-// a status file, ends cleanly on SIGTERM, and can be told to commit in the wrong order.
+// a status file, ends cleanly on SIGTERM, and can be told to commit in the wrong order, or to kill itself between a commit
+// and the write to disk that follows it.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/rivusio/rivusio/engine"
@@ -30,6 +32,7 @@ func run(args []string) error {
 		flags   = flag.NewFlagSet("killed", flag.ContinueOnError)
 		brokers = flags.String("brokers", "", "addresses of brokers, with commas")
 		status  = flags.String("status", "", "file to append events to")
+		last    = flags.Int64("last-commit", 0, "kill this process at its commit of that number; 0: never")
 		alos    = flags.Bool("at-least-once", false, "commit offsets after outputs, without transactions")
 	)
 	flags.StringVar(&t.Application, "application", "", "name of the application")
@@ -51,11 +54,11 @@ func run(args []string) error {
 	}
 	c.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 
-	observer, err := integration.OpenStatus(*status)
+	events, err := integration.OpenStatus(*status)
 	if err != nil {
 		return err
 	}
-	c.Observer = observer
+	c.Observer = &observer{Status: events, last: *last}
 	built, err := t.Topology()
 	if err != nil {
 		return err
@@ -67,4 +70,21 @@ func run(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return app.Run(ctx)
+}
+
+// observer kills the process when the brokers have committed, but nothing of that is on the disk yet.
+type observer struct {
+	*integration.Status
+	last    int64
+	commits atomic.Int64
+}
+
+func (o *observer) CommitEnded(i engine.CommitInfo) {
+	o.Status.CommitEnded(i)
+	if o.last > 0 && !i.Aborted && o.commits.Add(1) == o.last {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+			panic(err)
+		}
+		select {} // the signal comes soon, but not at once
+	}
 }
