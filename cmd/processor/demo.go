@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rivusio/rivusio/cmd/processor/internal/demo"
+)
+
+func demoCommand() *cobra.Command {
+	c := demo.Config{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the orders topology on a broker in memory, with generated orders",
+		Long: `Run the orders topology on a broker in memory, with generated orders.
+
+Nothing else is needed. Orders come at the given rate, or as fast as this machine takes them if that is less; their event
+time runs ten times as fast as the clock. At the end the totals of every closed window are compared with what was
+generated. The same topology runs on a real cluster with: processor run --topology orders --brokers HOST:PORT`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Rate < 1 || c.Workers < 1 || c.Duration < 0 {
+				return fmt.Errorf("--rate and --workers must be at least 1, --duration at least 0")
+			}
+			c.Out, c.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if f, ok := c.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				c.Terminal = f
+			}
+			return demo.Run(cmd.Context(), c)
+		},
+	}
+	cmd.Flags().DurationVar(&c.Duration, "duration", 0, "how long orders are generated (default: until Ctrl-C)")
+	cmd.Flags().IntVar(&c.Rate, "rate", 50_000, "orders per second")
+	cmd.Flags().IntVar(&c.Workers, "workers", 1, "workers of the engine")
+	return cmd
+}
