@@ -81,11 +81,12 @@ type Scope struct {
 	StreamTime int64 // largest timestamp of a record processed so far, or NoTime
 
 	Origin    Origin
-	HasOrigin bool   // false while a schedule runs
+	HasOrigin bool   // false while no record runs
 	Key       []byte // of the input record, for errors
 	Timestamp int64  // of the input record
 
 	current *Context
+	during  string // what runs in the place of a record, for errors
 }
 
 // Begin names the record that runs next.
@@ -93,10 +94,11 @@ func (s *Scope) Begin(o Origin, key []byte, timestamp int64) {
 	s.Origin, s.HasOrigin, s.Key, s.Timestamp = o, true, key, timestamp
 }
 
-// BeginSchedule says that no record runs but a schedule, at a time.
-func (s *Scope) BeginSchedule(c *Context, timestamp int64) {
+// BeginOther says that no record runs but something else, at a time: during is that in the words of an error, such as
+// "at a commit". c is the operator that it is about, nil if there is none or not yet.
+func (s *Scope) BeginOther(during string, c *Context, timestamp int64) {
 	s.Origin, s.HasOrigin, s.Key, s.Timestamp = Origin{Partition: -1, Offset: -1}, false, nil, timestamp
-	s.current = c
+	s.during, s.current = during, c
 }
 
 // Context is one operator's view of its task. It is valid on the task's goroutine only, from instantiation to close.
@@ -136,6 +138,12 @@ func (c *Context) Commit() { c.scope.Runtime.RequestCommit() }
 // Store returns the task's partition of a store that the operator was connected to, or nil. Handles with types, such
 // as topology.KeyValueHandle, are the usual way to it.
 func (c *Context) Store(name string) state.Store { return c.scope.Runtime.Store(name) }
+
+// Fail makes an error of the operator name it, as the errors of its Forward do by themselves.
+func (c *Context) Fail(err error) error {
+	c.scope.current = c
+	return c.scope.failure(err)
+}
 
 // Drop counts a record that the operator discards.
 func (c *Context) Drop(why Reason) { c.Dropped[why]++ }

@@ -9,10 +9,11 @@ import (
 
 // Error is a failure of an operator, with the place of the record that it was working on.
 type Error struct {
-	Operator string
+	Operator string // "" if none was at work
 	Task     string
-	Origin   Origin // Offset is -1 if a schedule failed
-	Key      []byte // of the input record; nil for a null key and in a schedule
+	Origin   Origin // Offset is -1 if no record was in work
+	During   string // what was in work in the place of a record, such as "in a schedule"; else ""
+	Key      []byte // of the input record; nil for a null key, and without a record
 	Err      error
 }
 
@@ -22,11 +23,14 @@ const maxKeyBytes = 64
 // Error tells the whole story in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "operator %q, task %s", e.Operator, e.Task)
+	if e.Operator != "" {
+		fmt.Fprintf(&b, "operator %q, ", e.Operator)
+	}
+	b.WriteString("task " + e.Task)
 	if e.Origin.Offset >= 0 {
 		fmt.Fprintf(&b, ", topic %q, partition %d, offset %d, key %s", e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, quoteKey(e.Key))
-	} else {
-		b.WriteString(", in a schedule")
+	} else if e.During != "" {
+		b.WriteString(", " + e.During)
 	}
 	b.WriteString(": ")
 	b.WriteString(e.Err.Error())
@@ -79,11 +83,14 @@ func (s *Scope) failure(err error) error {
 	if errors.As(err, &named) {
 		return err
 	}
-	name := "source"
+	e := &Error{Task: s.Task, Origin: s.Origin, Key: s.Key, Err: err}
 	if s.current != nil {
-		name = s.current.name
+		e.Operator = s.current.name
 	}
-	return &Error{Operator: name, Task: s.Task, Origin: s.Origin, Key: s.Key, Err: err}
+	if !s.HasOrigin {
+		e.During = s.during
+	}
+	return e
 }
 
 // Recovered makes a panic of the operator at work an error.

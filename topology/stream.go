@@ -1,7 +1,9 @@
 package topology
 
 import (
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -312,12 +314,9 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 	}
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
-		process, err := init(c, operators.Remark(nulls(k, v), graph.Next[K2, V2](in, n)))
-		if err == nil && process == nil {
-			err = fmt.Errorf("init returned no function")
-		}
+		process, err := initialise(c, init, operators.Remark(nulls(k, v), graph.Next[K2, V2](in, n)))
 		if err != nil {
-			in.Fail(&operators.Error{Operator: n.Name, Task: in.Scope.Task, Origin: operators.Origin{Offset: -1}, Err: err})
+			in.Fail(c.Fail(err))
 			return operators.Forward[K, V](func(*operators.Record[K, V]) error { return err })
 		}
 		return operators.Enter(c, process)
@@ -325,6 +324,20 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 	to := s.as(n, k, v)
 	to.rekeyed = true
 	return to
+}
+
+// initialise calls the init of a processor.
+func initialise[K, V, K2, V2 any](c *operators.Context, init func(*operators.Context, operators.Forward[K2, V2]) (operators.Forward[K, V], error), next operators.Forward[K2, V2]) (process operators.Forward[K, V], err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &operators.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	process, err = init(c, next)
+	if err == nil && process == nil {
+		err = errors.New("init returned no function")
+	}
+	return process, err
 }
 
 // JoinTable joins each record with the present row of its key in the table. See [operators.JoinTable]. If the key may

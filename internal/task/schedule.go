@@ -30,7 +30,7 @@ func (t *Task) run(clock operators.Clock, nowMs int64) error {
 		}
 		s.nextMs += ((nowMs-s.nextMs)/s.intervalMs + 1) * s.intervalMs
 		t.touched = true
-		t.scope.BeginSchedule(s.c, nowMs)
+		t.scope.BeginOther("in a schedule", s.c, nowMs)
 		if err := s.f(nowMs); err != nil {
 			return t.scope.Failed(err)
 		}

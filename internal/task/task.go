@@ -97,7 +97,7 @@ func (t *Task) instantiate() (err error) {
 		}
 	}()
 	t.scope.StreamTime, t.sched = t.restored, nil
-	t.scope.BeginSchedule(nil, max(0, t.restored))
+	t.scope.BeginOther("at its start", nil, max(0, t.restored))
 	t.in, err = graph.Instantiate(t.cfg.SubTopology, &t.scope)
 	if err != nil {
 		return err
@@ -207,7 +207,7 @@ func (t *Task) Prepare() (err error) {
 		}
 		t.stats.publish(t.in)
 	}()
-	t.scope.BeginSchedule(nil, max(0, t.scope.StreamTime))
+	t.scope.BeginOther("at a commit", nil, max(0, t.scope.StreamTime))
 	for _, s := range t.stores {
 		if err := s.EmitDirty(); err != nil {
 			return t.scope.Failed(err)

@@ -186,7 +186,7 @@ func TestFailuresNameTheirPlace(t *testing.T) {
 		"panic at a commit": {func(s in) {
 			s.GroupByKey().Count("n", topology.EmitOnCommit()).ToStream().
 				MapValues(func(string, int64) string { panic(errUser) }, topology.Named("late")).To("out")
-		}, `operator "late", task 0_1`},
+		}, `operator "late", task 0_1, at a commit: panic: user error`},
 	} {
 		topo := build(t, func(b *topology.Builder) { c.add(b.Stream("in", serde.String, serde.String)) })
 		d := topologytest.New(t, topo, topologytest.Partitions(2, "in"))
@@ -207,9 +207,9 @@ func (refusing) Append(dst []byte, _ string) ([]byte, error) { return dst, errUs
 
 func TestFailureOfAnInitNamesTheOperator(t *testing.T) {
 	for want, init := range map[string]func(*operators.Context, forward) (forward, error){
-		`operator "process-1", task 0_0, in a schedule: user error`:                func(*operators.Context, forward) (forward, error) { return nil, errUser },
-		`operator "process-1", task 0_0, in a schedule: init returned no function`: func(*operators.Context, forward) (forward, error) { return nil, nil },
-		`panic: user error`: func(*operators.Context, forward) (forward, error) { panic(errUser) },
+		`operator "process-1", task 0_0, at its start: user error`:                func(*operators.Context, forward) (forward, error) { return nil, errUser },
+		`operator "process-1", task 0_0, at its start: init returned no function`: func(*operators.Context, forward) (forward, error) { return nil, nil },
+		`operator "process-1", task 0_0, at its start: panic: user error`:         func(*operators.Context, forward) (forward, error) { panic(errUser) },
 	} {
 		if got := failureOf(func() { topologytest.New(failing{t}, processing(t, init)) }); !strings.Contains(got, want) {
 			t.Errorf("error is %s\nwant %s", got, want)
