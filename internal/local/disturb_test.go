@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	"github.com/rivusio/rivusio/internal/local"
@@ -146,8 +148,9 @@ type run struct {
 
 var errCommit = errors.New("the commit failed")
 
-func newRun(t *rapid.T, topo *topology.Topology, partitions int32) *run {
-	x := &run{t: t, backend: &lossy{Backend: state.NewMemory()}}
+func newRun(t *rapid.T, topo *topology.Topology, partitions int32, backend state.Backend) *run {
+	x := &run{t: t, backend: &lossy{Backend: backend}}
+	t.Cleanup(func() { x.check(x.runtime.Close()) })
 	x.cfg = local.Config{Graph: topo.Graph(), Broker: local.NewBroker(), Backend: x.backend}
 	x.cfg.BeforeCommit = func() error {
 		if x.fail {
@@ -184,7 +187,7 @@ func (x *run) restart(empty bool) {
 }
 
 func (x *run) all(records []sent, disturb func()) map[string][]string {
-	x.start(false)
+	x.start(true)
 	for _, s := range records {
 		if _, ok := x.cfg.Broker.Partitions(s.topic); !ok {
 			continue // the shape does not read it
@@ -197,7 +200,6 @@ func (x *run) all(records []sent, disturb func()) map[string][]string {
 		}
 	}
 	x.settle(x.runtime.Commit)
-	defer x.runtime.Close()
 	return x.results()
 }
 
@@ -289,23 +291,33 @@ func TestResultsDoNotDependOnDisturbances(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(name, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { checkDisturbed(t, topo) }) })
+		t.Run(name, func(t *testing.T) {
+			disk, err := state.OpenPebble(state.PebbleOptions{Dir: "state", FS: vfs.NewMem(), MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer disk.Close()
+			rapid.Check(t, func(t *rapid.T) { checkDisturbed(t, topo, disk) })
+		})
 	}
 }
 
-func checkDisturbed(t *rapid.T, topo *topology.Topology) {
+func checkDisturbed(t *rapid.T, topo *topology.Topology, disk state.Backend) {
 	partitions := int32(rapid.IntRange(1, 3).Draw(t, "partitions"))
 	records := randomRecords(t, partitions)
-	want := newRun(t, topo, partitions).all(records, nil)
+	want := newRun(t, topo, partitions, state.NewMemory()).all(records, nil)
 
-	x := newRun(t, topo, partitions)
+	backend := state.NewMemory()
+	if rapid.IntRange(0, 4).Draw(t, "on disk") == 4 {
+		backend = disk
+	}
+	x := newRun(t, topo, partitions, backend)
 	x.cfg.CommitEvery = rapid.SampledFrom([]int{1, 2, 3, 7, 20, 1000}).Draw(t, "commit every")
 	x.cfg.CacheBytes = rapid.SampledFrom([]int64{0, 0, 1, 1500}).Draw(t, "cache bytes")
 	got := x.all(records, func() { disturb(t, x) })
 	compare(t, "disturbed", got, want)
 
-	x.start(true)
-	defer x.runtime.Close()
+	x.restart(true)
 	compare(t, "restored from the changelogs", x.results(), want)
 }
 
