@@ -59,6 +59,8 @@ func parse(args []string) (o options, err error) {
 	fs.StringVar(&o.engine.StateDir, "state-dir", "", "directory for the state; by default the engine's")
 	fs.IntVar(&o.engine.Workers, "threads", 1, "workers")
 	fs.Int64Var(&o.engine.CacheBytes, "cache-bytes", 0, "memory for decoded rows; 0 is the engine's default")
+	fs.Int64Var(&o.engine.BlockCacheBytes, "block-cache-bytes", 0, "memory for blocks of the state on disk; 0 is the engine's default")
+	fs.Int64Var(&o.engine.MemTableBytes, "memtable-bytes", 0, "size of one table of the state in memory; 0 is the engine's default")
 	verbose := fs.Bool("verbose", false, "log what the engine does in detail")
 	if err := fs.Parse(args); err != nil {
 		return o, err
