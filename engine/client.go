@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ func (c *Config) clientOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("rivusio"),
+		kgo.DisableClientMetrics(),
 		kgo.WithLogger(clientLogger{kslog.New(c.Logger)}),
 	}
 	if c.Dialer != nil {
@@ -127,9 +130,26 @@ func (c *Config) connect(ctx context.Context) (*kgo.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	if err := cl.Ping(ctx); err != nil {
+	if err := ping(ctx, cl); err != nil {
 		cl.Close()
 		return nil, fmt.Errorf("engine: no answer from brokers %s within %v: %w", strings.Join(c.Brokers, ", "), c.ConnectTimeout, err)
 	}
 	return cl, nil
+}
+
+// ping waits for a first answer. Brokers may be starting at the same time, so one that does not listen is asked again
+// until the context ends.
+func ping(ctx context.Context, cl *kgo.Client) error {
+	for {
+		err := cl.Ping(ctx)
+		var dial *net.OpError
+		if err == nil || !errors.As(err, &dial) || dial.Op != "dial" {
+			return err
+		}
+		select {
+		case <-time.After(topicsRetry):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

@@ -27,10 +27,14 @@ func (w *worker) begin() error {
 }
 
 func (w *worker) commitIfDue(ctx context.Context) error {
-	if !w.due(ctx) {
-		return nil
+	switch {
+	case w.due(ctx):
+		return w.commit()
+	case w.transacting && w.mustWait() && time.Since(w.firstWork) >= w.app.cfg.TransactionTimeout/2:
+		// Before the brokers do it, which would shut the producer out.
+		return w.abort()
 	}
-	return w.commit()
+	return nil
 }
 
 func (w *worker) commitIfTouched() error {
@@ -250,6 +254,16 @@ func (w *worker) rollBack() error {
 	return nil
 }
 
+// abort ends the transaction without its results.
+func (w *worker) abort() error {
+	_, err := w.session.End(w.app.hard, kgo.TryAbort)
+	w.transacting = false
+	if err != nil {
+		return classify(fmt.Errorf("engine: abort transaction %s: %w", w.txid, err))
+	}
+	return w.rollBack()
+}
+
 // resetSession makes the session forget a revocation that came while no transaction was open; otherwise it would abort the
 // next one.
 func (w *worker) resetSession() error {
@@ -258,12 +272,7 @@ func (w *worker) resetSession() error {
 	}
 	if w.transacting {
 		// Lost in the middle of a transaction: what was done in it must not be committed.
-		_, err := w.session.End(w.app.hard, kgo.TryAbort)
-		w.transacting = false
-		if err != nil {
-			return classify(fmt.Errorf("engine: abort transaction %s: %w", w.txid, err))
-		}
-		return w.rollBack()
+		return w.abort()
 	}
 	if _, err := w.session.End(w.app.hard, kgo.TryAbort); err != nil {
 		return classify(fmt.Errorf("engine: reset session %s: %w", w.txid, err))

@@ -1,15 +1,20 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,8 +54,14 @@ func newRig(t *testing.T, topics map[string]int32, opts ...kfake.Opt) *rig {
 // config is one that reaches the rig.
 func (r *rig) config(instance string) Config {
 	log := slog.New(slog.DiscardHandler)
-	if testing.Verbose() && os.Getenv("ENGINE_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if os.Getenv("ENGINE_LOG") != "" { // the logs of tests that fail
+		var buffer lockedBuffer
+		log = slog.New(slog.NewTextHandler(&buffer, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r.t.Cleanup(func() {
+			if r.t.Failed() {
+				r.t.Logf("log of %s:\n%s", instance, buffer.String())
+			}
+		})
 	}
 	return Config{
 		Brokers: r.ListenAddrs(), Instance: instance, StateDir: r.t.TempDir(), Dialer: r.network.DialContext, Logger: log,
@@ -334,4 +345,73 @@ func (r *rig) openTransaction(txid, topic string, partition int32) *kgo.Client {
 		r.t.Fatal(err)
 	}
 	return cl
+}
+
+// wantEachOnce checks that a topic of counts, with a result for each update, has every count of every key once, in order:
+// nothing is missing and nothing is there twice.
+func (r *rig) wantEachOnce(topic string, want map[string]int64) {
+	r.t.Helper()
+	got := make(map[string]int64)
+	for _, rec := range r.read(topic) {
+		n, err := serde.Int64.Decode(rec.Value)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		key := string(rec.Key)
+		if n != got[key]+1 {
+			r.t.Errorf("%s: count %d comes after %d", key, n, got[key])
+		}
+		got[key] = n
+	}
+	if !maps.Equal(got, want) {
+		r.t.Errorf("last counts are %v\nwant %v", got, want)
+	}
+}
+
+// tally counts what an App tells its observer.
+type tally struct {
+	NoObserver
+	commits, aborts, rebalances atomic.Int64
+}
+
+func (y *tally) CommitEnded(i CommitInfo) {
+	if i.Aborted {
+		y.aborts.Add(1)
+	} else {
+		y.commits.Add(1)
+	}
+}
+
+func (y *tally) Rebalanced(RebalanceInfo) { y.rebalances.Add(1) }
+
+// feed writes the traffic in steps, over a span of time, and waits until it is processed.
+func (r *rig) feed(app string, from, n int, over time.Duration) {
+	r.t.Helper()
+	const steps = 50
+	for i := range steps {
+		r.produce("in", traffic(from+i*n/steps, (i+1)*n/steps-i*n/steps, 3)...)
+		time.Sleep(over / steps)
+	}
+	r.awaitCaughtUp(app, "in")
+}
+
+// bubble runs a test in virtual time. The client holds a mutex over a whole rebalance, and in a bubble time stands still
+// for whoever waits for it; the build tag synctests replaces its mutexes.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if !durableMutexes {
+		t.Skip("needs go test -tags synctests")
+	}
+	synctest.Test(t, f)
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
 }

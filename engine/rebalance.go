@@ -18,8 +18,9 @@ type membership struct {
 	events []groupEvent
 	owned  map[string][]int32 // the latest assignment, as the group's leader sent it
 
-	hurry atomic.Bool // a rebalance waits for the worker
-	wake  func()      // ends the worker's poll
+	hurry     atomic.Bool // a rebalance waits for the worker
+	rejoining atomic.Bool // from the request to join to the new assignment
+	wake      func()      // ends the worker's poll
 }
 
 type groupEvent struct {
@@ -98,11 +99,16 @@ func (m *membership) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.Offs
 	return nil
 }
 
-// watchedBalancer is a balancer that tells which assignment the member got. A transaction session calls its revocation
-// callback once for each transaction at most, so what it says alone is not enough to know what is owned.
+// watchedBalancer is a balancer that tells when the member joins and which assignment it got. A transaction session calls
+// its revocation callback once for each transaction at most, so what it says alone is not enough to know either.
 type watchedBalancer struct {
 	kgo.GroupBalancer
 	m *membership
+}
+
+func (b watchedBalancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
+	b.m.rejoining.Store(true)
+	return b.GroupBalancer.JoinGroupMetadata(topics, owned, generation)
 }
 
 func (b watchedBalancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
@@ -111,6 +117,7 @@ func (b watchedBalancer) ParseSyncAssignment(assignment []byte) (map[string][]in
 		b.m.mu.Lock()
 		b.m.owned = owned
 		b.m.mu.Unlock()
+		b.m.rejoining.Store(false)
 	}
 	return owned, err
 }
@@ -130,7 +137,7 @@ func (w *worker) follow() error {
 			w.joined.Store(true)
 			w.memberID, _ = w.client.GroupMetadata()
 		case partitionsRevoked, partitionsLost:
-			revoked = true
+			revoked = revoked || e.kind == partitionsLost || len(e.partitions) > 0
 			w.removePartitions(e.partitions)
 		case offsetsFetched:
 			for at, c := range e.offsets {

@@ -143,6 +143,7 @@ func (w *worker) runSession(ctx context.Context) (err error) {
 			return w.giveUp(err)
 		}
 	}
+	w.awaitGroup()
 	if err := w.commitIfTouched(); err != nil {
 		return w.giveUp(err)
 	}
@@ -157,6 +158,7 @@ func (w *worker) open(ctx context.Context) (err error) {
 	w.transacting = false
 	w.group.drain()
 	w.group.hurry.Store(false)
+	w.group.rejoining.Store(false)
 	w.sessionCtx, w.endSession = context.WithCancel(w.app.hard)
 	w.budget = state.NewBudget(c.CacheBytes / int64(c.Workers))
 	if c.Guarantee == ExactlyOnce {
@@ -197,7 +199,7 @@ func (w *worker) round(ctx context.Context) error {
 	if err := w.obeyPause(); err != nil {
 		return err
 	}
-	if !w.paused {
+	if !w.paused && !w.mustWait() {
 		if err := w.process(ctx); err != nil {
 			return err
 		}
@@ -243,10 +245,10 @@ func (w *worker) wake() {
 
 // patience is how long a poll may wait.
 func (w *worker) patience() time.Duration {
-	if !w.paused && slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.Ready() }) {
+	if !w.paused && !w.mustWait() && slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.Ready() }) {
 		return 0
 	}
-	if w.firstWork.IsZero() {
+	if w.firstWork.IsZero() || w.rejoining() {
 		return idlePoll
 	}
 	return max(0, min(idlePoll, w.app.cfg.CommitInterval-time.Since(w.firstWork)))
@@ -324,23 +326,42 @@ func (w *worker) process(ctx context.Context) error {
 				return err
 			}
 		}
-		if worked == 0 || w.due(ctx) {
+		if worked == 0 || w.due(ctx) || w.mustWait() {
 			return nil
 		}
 		w.progress.Store(time.Now().UnixNano())
 	}
 }
 
-// due reports whether it is time to commit.
+// due reports whether it is time to commit. It is not while the group rejoins: the commit would carry the generation that
+// ends, and be aborted.
 func (w *worker) due(ctx context.Context) bool {
 	switch {
-	case w.firstWork.IsZero():
+	case w.firstWork.IsZero(), w.rejoining():
 		return false
-	case ctx.Err() != nil, w.group.hurry.Load(), time.Since(w.firstWork) >= w.app.cfg.CommitInterval,
-		w.budget.Full(), w.budget.Dirty() >= w.app.cfg.MaxDirtyBytes/int64(w.app.cfg.Workers):
+	case ctx.Err() != nil, w.group.hurry.Load(), time.Since(w.firstWork) >= w.app.cfg.CommitInterval, w.dirty():
 		return true
 	}
 	return slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.CommitRequested() })
+}
+
+func (w *worker) rejoining() bool { return w.group.rejoining.Load() }
+
+// dirty reports whether so much state has changed that it must be committed.
+func (w *worker) dirty() bool {
+	return w.budget.Full() || w.budget.Dirty() >= w.app.cfg.MaxDirtyBytes/int64(w.app.cfg.Workers)
+}
+
+// mustWait reports whether no more may be done before a commit that cannot be made now.
+func (w *worker) mustWait() bool {
+	return w.rejoining() && !w.firstWork.IsZero() && (w.dirty() || time.Since(w.firstWork) >= w.app.cfg.TransactionTimeout/2)
+}
+
+// awaitGroup waits a while for a rebalance to end, so that what was done last can be committed.
+func (w *worker) awaitGroup() {
+	for began := time.Now(); w.rejoining() && !w.firstWork.IsZero() && time.Since(began) < w.app.cfg.TransactionTimeout/4; {
+		_ = sleep(w.app.hard, 10*time.Millisecond)
+	}
 }
 
 // refill pauses and resumes fetching by what the tasks' buffers hold. An input that its task waits for is empty, so it

@@ -1,0 +1,5 @@
+//go:build !synctests
+
+package engine
+
+const durableMutexes = false
