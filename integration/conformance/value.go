@@ -5,7 +5,6 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -193,8 +192,4 @@ func keyText(k Key) string {
 		return "null"
 	}
 	return k.Value
-}
-
-func equalValues(a, b Value) bool {
-	return a.kind == b.kind && a.text == b.text && a.number == b.number && slices.Equal(a.list, b.list)
 }
