@@ -62,7 +62,11 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("broker down", func(t *testing.T) {
 		address := closedPort(t)
+		began := time.Now()
 		fails(t, exitFailure, []string{address, "within 2s"}, "--topology", "word-count", "--brokers", address, "--connect-timeout", "2s")
+		if took := time.Since(began); took < 2*time.Second {
+			t.Errorf("it took %v with a timeout of 2s", took)
+		}
 	})
 	t.Run("unknown key", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "rivusio.yaml")

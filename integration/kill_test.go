@@ -124,7 +124,7 @@ func (s *siege) upTo(d time.Duration) time.Duration { return time.Duration(s.rng
 
 // TestExactlyOnceUnderKills is the test of the guarantee: nothing missing, nothing twice, and local state that is kept.
 func TestExactlyOnceUnderKills(t *testing.T) {
-	s := besiege(t, "integration-kill-eos", 1_000_000, 16)
+	s := besiege(t, "integration-kill-eos", 1_000_000, 16, "-workers", "2")
 	compared := s.c.compare(s.topics, s.want)
 	compared.exactly()
 	if compared.differences > 0 {
