@@ -21,9 +21,7 @@ type jsonBid struct {
 	Extra    string `json:"extra"`
 }
 
-func (b jsonBid) bid() Bid {
-	return Bid{Auction: b.Auction, Bidder: b.Bidder, Price: b.Price, Channel: b.Channel, URL: b.URL, DateTime: b.DateTime, Extra: b.Extra}
-}
+func (b jsonBid) bid() Bid { return Bid(b) }
 
 func drawBid(t *rapid.T) jsonBid {
 	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~"\\\n\t\x00]{0,40}`))
