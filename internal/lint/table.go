@@ -20,7 +20,7 @@ var importTable = []importRow{
 	{"state/storetest", "state serde windows", ""},
 	{"operators", "state windows serde", ""},
 	{"internal/graph", "operators state windows serde", ""},
-	{"topology", "internal/graph operators state windows serde", ""},
+	{"topology", "internal/graph operators state windows serde", "topology/topologytest"},
 	{"internal/task", "internal/graph operators state", "topology"},
 	{"internal/local", "internal/task internal/graph operators state", "topology"},
 	{"topology/topologytest", "internal/local internal/graph topology operators state windows serde", ""},
@@ -31,6 +31,7 @@ var importTable = []importRow{
 	{"config", "engine telemetry", ""},
 	{".", "*", ""},
 	{"examples/...", "*", ""},
+	{"cmd/processor/internal/demo", "engine examples/... topology operators windows", ""},
 	{"cmd/processor", "*", ""},
 	{"integration/...", "*", ""},
 	{"bench/processor", "*", ""},
@@ -55,9 +56,11 @@ var thirdPartyTable = []thirdPartyRow{
 	{"github.com/knadh/koanf", "config", ""},
 	{"go.yaml.in/yaml/v3", "config", ""},
 	{"github.com/spf13/pflag", "config .", "the command line declares the flags that the configuration reads"},
-	{"github.com/spf13/cobra", ".", ""},
-	{"golang.org/x/term", ".", ""},
-	{"github.com/twmb/franz-go/pkg/kfake", "cmd/processor", ""},
+	{"github.com/spf13/cobra", ". cmd/processor", "the binary adds its own command to the command line that the root package gives"},
+	{"golang.org/x/term", ". cmd/processor cmd/processor/internal/demo", "each asks whether it writes to a terminal"},
+	{"github.com/twmb/franz-go/pkg/kfake", "cmd/processor/internal/demo", ""},
+	{"github.com/twmb/franz-go/pkg/kgo", "engine cmd/processor/internal/demo", "the demo feeds its own broker"},
+	{"github.com/twmb/franz-go/pkg/kadm", "engine cmd/processor/internal/demo", "the demo makes the topics of its own broker"},
 }
 
 // refusedNames say nothing about what a package provides.
