@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -305,40 +306,94 @@ func applyAndWait(t *testing.T, dir string) {
 	io.Copy(io.Discard, os.Stdin)
 }
 
+// reusingFS injects errors into files that are used again, too, which errorfs leaves out.
+type reusingFS struct {
+	*errorfs.FS
+	inject errorfs.Injector
+}
+
+const reusedFile = "" // the path of such a file in an errorfs.Op
+
+func (fs reusingFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := fs.FS.ReuseForWrite(oldname, newname, c)
+	if err != nil {
+		return nil, err
+	}
+	return errorfs.WrapFile(f, fs.inject), nil
+}
+
+// messages is where a log goes.
+type messages chan string
+
+func (m messages) Write(b []byte) (int, error) {
+	m <- string(b)
+	return len(b), nil
+}
+
 // TestFullDisk: a log that cannot be written is an error of the apply, and of everything after it, not the end of the
-// process.
+// process. What was applied before is there when the disk is well again.
 func TestFullDisk(t *testing.T) {
 	full := errors.New("no space left")
-	var broken atomic.Bool
-	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken.Load() && strings.HasSuffix(op.Path, ".log") && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
-			return full
+	for operation, fails := range map[string][]errorfs.OpKind{
+		"write": {errorfs.OpFileWrite}, "sync": {errorfs.OpFileSyncData, errorfs.OpFileSync}, "create": {errorfs.OpCreate, errorfs.OpReuseForWrite},
+	} {
+		var broken atomic.Bool
+		mem := vfs.NewCrashableMem()
+		inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if broken.Load() && (strings.HasSuffix(op.Path, ".log") || op.Path == reusedFile) && slices.Contains(fails, op.Kind) {
+				return full
+			}
+			return nil
+		})
+		fs := reusingFS{errorfs.Wrap(mem, inject), inject}
+		said := make(messages, 1000)
+		db, err := state.OpenPebble(state.PebbleOptions{Dir: "the-directory", FS: fs, MemTableBytes: 64 << 10, Logger: slog.New(slog.NewTextHandler(said, nil))})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	}))
-	var said bytes.Buffer
-	db, err := state.OpenPebble(state.PebbleOptions{Dir: "the-directory", FS: fs, Logger: slog.New(slog.NewTextHandler(&said, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := acquire(t, db, "s", state.KindKeyValue)
-	broken.Store(true)
-	for range 1000 {
-		if err = p.Restore([]state.ChangelogRow{{Key: []byte("\x00k"), Value: make([]byte, 1000)}}, 1); err != nil {
-			break
+		p := acquire(t, db, "s", state.KindKeyValue)
+		write := func(n int64) error { // much more than a memtable, so that the log goes through many files
+			return p.Restore([]state.ChangelogRow{{Key: []byte("\x00k"), Value: state.AppendRowValue(nil, n, make([]byte, 1000))}}, n)
 		}
-	}
-	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), "the-directory") {
-		t.Fatalf("error is %v", err)
-	}
-	if _, _, err2 := p.Get(nil, []byte("k")); err2 == nil || !strings.Contains(err2.Error(), "no space left") {
-		t.Errorf("a read afterwards: %v", err2)
-	}
-	if err := db.Close(); err == nil {
-		t.Error("Close says that all is well")
-	}
-	if !strings.Contains(said.String(), "no space left") {
-		t.Errorf("log: %s", said.String())
+		n := int64(0)
+		for n < 300 && err == nil {
+			n++
+			err = write(n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for broken.Store(true); n < 200_000 && err == nil; n++ {
+			err = write(n)
+		}
+		if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), "the-directory") {
+			t.Fatalf("%s: error is %v", operation, err)
+		}
+		if _, _, err := p.Get(nil, []byte("k")); err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("%s: a read afterwards: %v", operation, err)
+		}
+		if err := db.Close(); err == nil {
+			t.Errorf("%s: Close says that all is well", operation)
+		}
+		for m := range said { // it comes
+			if strings.Contains(m, "no space left") && strings.Contains(m, "the-directory") {
+				break
+			}
+		}
+
+		broken.Store(false)
+		if db, err = state.OpenPebble(state.PebbleOptions{Dir: "the-directory", FS: mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})}); err != nil {
+			t.Fatalf("%s: open afterwards: %v", operation, err)
+		}
+		p = acquire(t, db, "s", state.KindKeyValue)
+		row, _, err := p.Get(nil, []byte("k"))
+		at, _, err2 := state.ParseRowValue(row)
+		if err := errors.Join(err, err2); err != nil || at != p.Checkpoint().Offset || at < 200 || at > n {
+			t.Errorf("%s: after %d writes the row is of write %d, the checkpoint of %d (%v)", operation, n, at, p.Checkpoint().Offset, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

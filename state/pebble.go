@@ -84,7 +84,7 @@ func (p *Pebble) options(o PebbleOptions) *pebble.Options {
 		L0StopWritesThreshold:       20,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 		FlushDelayDeleteRange:       expiredAfter,
-		FS:                          watchedFS{fs, func(what string) { p.fail(what) }},
+		FS:                          watchedFS{fs, new(atomic.Bool), func(what string) { p.fail(what) }},
 		WALMinSyncInterval:          func() time.Duration { return syncInterval },
 		Logger:                      pebbleLogger{p},
 		EventListener: &pebble.EventListener{
@@ -140,7 +140,13 @@ func (p *Pebble) guard(use func() error) (err error) {
 			err = f
 		}
 	}()
-	return use()
+	if err := use(); err != nil {
+		return err
+	}
+	if f := p.failure.Load(); f != nil {
+		return f // the log did not take what was written
+	}
+	return nil
 }
 
 // pebbleLogger takes Pebble's messages. Pebble counts on Fatalf not returning. So it panics: under guard the caller gets
