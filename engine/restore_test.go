@@ -5,6 +5,7 @@ import (
 	"maps"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
@@ -105,11 +106,15 @@ func TestSuccessorFencesTheDeadOwner(t *testing.T) {
 		r.produce("in", traffic(0, 500, 3)...)
 		r.awaitCaughtUp("count", "in")
 		p.kill()
-		dead := r.openTransaction("count-one-0", "count-counts-changelog", 0)
+		dead := r.openTransaction("count-gone-0", "count-counts-changelog", 0)
 		defer dead.Close()
 
 		p = r.start(counting(t), r.config("two"))
+		began := time.Now()
 		p.awaitRunning()
+		if took := time.Since(began); took > 12*time.Second {
+			t.Errorf("it took %v, the session timeout is 10 s and that of the transaction a minute", took)
+		}
 		r.produce("in", traffic(500, 500, 3)...)
 		r.awaitCaughtUp("count", "in")
 		p.mustEnd()
