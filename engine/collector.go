@@ -44,7 +44,7 @@ type changelog struct {
 	c         *collector
 	topic     string
 	partition int32
-	end       atomic.Int64 // offset after the last acknowledged record
+	end       atomic.Int64 // offset after the last acknowledged record and the marker that ends its transaction
 	promise   func(*kgo.Record, error)
 }
 
@@ -78,7 +78,11 @@ func (l *changelog) acknowledged(r *kgo.Record, err error) {
 		l.c.acknowledged(r, err)
 		return
 	}
-	l.end.Store(r.Offset + 1)
+	end := r.Offset + 1
+	if l.c.w.session != nil {
+		end++ // the marker at the end of the transaction, which is the next in the partition
+	}
+	l.end.Store(end)
 }
 
 // Buffer implements operators.Collector.

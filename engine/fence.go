@@ -16,18 +16,20 @@ const (
 	fenceAfter = 500 * time.Millisecond // for which a transaction on a changelog may be ending by itself
 )
 
-// awaitStable waits until no transaction is open below an offset of a changelog partition. The partition is ours now, so
+// awaitStable waits until no transaction is open below an offset of a changelog partition, and returns the offset up to
+// which none is, which may be higher: an end that was read before the marker of the last transaction came is followed by
+// it. The partition is ours now, so
 // whoever has one open is dead, or does not know yet that the group goes on without it: after a moment, in which a commit of
 // its former owner may become visible, the writer is fenced, which aborts the transaction (hard point 9).
-func (r *restorer) awaitStable(ctx context.Context, topic string, number int32, end int64) error {
+func (r *restorer) awaitStable(ctx context.Context, topic string, number int32, end int64) (stable int64, err error) {
 	began := time.Now()
 	for fenced := began; ; {
 		stable, err := r.offset(ctx, r.adm.ListCommittedOffsets, topic, number)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if stable >= end {
-			return nil
+			return stable, nil
 		}
 		if time.Since(began) > fenceAfter && time.Since(fenced) > fenceAfter {
 			if err := r.fenceWriters(ctx, topic, number); err != nil {
@@ -39,7 +41,7 @@ func (r *restorer) awaitStable(ctx context.Context, topic string, number int32, 
 		select {
 		case <-time.After(stablePoll):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		}
 	}
 }

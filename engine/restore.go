@@ -46,6 +46,7 @@ type restore struct {
 
 	target  state.Partition // the partition, or its twin
 	twin    state.Twin      // nil unless the partition is built anew
+	empty   bool            // there was no state before
 	next    int64
 	end     int64
 	rows    []state.ChangelogRow
@@ -106,7 +107,7 @@ func (r *restorer) restore(ctx context.Context, j *restore) error {
 func (r *restorer) report(j *restore) {
 	info := RestoreInfo{
 		Store: j.store.Name, Partition: j.number, Records: j.records, Took: time.Since(j.began),
-		Rebuilt: j.twin != nil, Empty: j.shown.restored.Load() > 0,
+		Rebuilt: j.twin != nil, Empty: j.empty,
 	}
 	r.app.cfg.Observer.RestoreEnded(info)
 	r.log.Info("store restored", "store", info.Store, "partition", info.Partition, "records", info.Records,
@@ -124,10 +125,14 @@ func (r *restorer) plan(j *restore) error {
 	switch {
 	case checkpoint.Offset < 0:
 		j.shown.restored.Add(1)
-		j.next = start
+		j.empty, j.next = true, start
 	case checkpoint.Offset > end:
 		return &DataLossError{Topic: j.topic, Partition: j.number, Expected: checkpoint.Offset, Found: end,
 			Err: errors.New("the changelog ends before the state that was made from it")}
+	case checkpoint.Offset == end:
+		// Nothing was written since, so the rows are complete whatever the log has lost meanwhile: of an application that
+		// was idle for longer than the retention of its windows, the brokers have deleted all.
+		j.shown.kept.Add(1)
 	case checkpoint.Offset < start, time.Since(checkpoint.At) > DeleteRetention/2:
 		// Deletes that the log no longer has would not reach the rows that are kept (hard point 7).
 		r.log.Warn("kept state is too old for its changelog and is built anew", "store", j.store.Name, "partition", j.number,
@@ -145,8 +150,8 @@ func (r *restorer) plan(j *restore) error {
 	return nil
 }
 
-// bounds are the start of a changelog and its high watermark: not the last stable offset, which an open transaction of a
-// dead owner pins below later committed records. Such a transaction is ended first.
+// bounds are the start of a changelog and its end: the last stable offset, once it has reached what was the high watermark,
+// since an open transaction of a dead owner pins it below later committed records. Such a transaction is ended first.
 func (r *restorer) bounds(ctx context.Context, topic string, number int32) (start, end int64, err error) {
 	start, err = r.offset(ctx, r.adm.ListStartOffsets, topic, number)
 	if err == nil {
@@ -155,7 +160,8 @@ func (r *restorer) bounds(ctx context.Context, topic string, number int32) (star
 	if err != nil {
 		return 0, 0, err
 	}
-	return start, end, r.awaitStable(ctx, topic, number, end)
+	end, err = r.awaitStable(ctx, topic, number, end)
+	return start, end, err
 }
 
 func (r *restorer) offset(ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error), topic string, number int32) (int64, error) {
