@@ -198,21 +198,11 @@ func committed(r *kgo.Record) bool {
 // Without a limit there is none.
 func (s *siege) checkRestores(limit map[storePartition]int64) {
 	s.t.Helper()
-	type opened struct {
-		integration.Event
-		by string
-	}
 	var all []opened
 	aborted := 0
 	for _, p := range s.procs {
-		for _, e := range p.update() {
-			switch e.Kind {
-			case integration.Restored:
-				all = append(all, opened{e, p.name})
-			case integration.Aborted:
-				aborted++
-			}
-		}
+		of, n := openedBy(p)
+		all, aborted = append(all, of...), aborted+n
 	}
 	slices.SortStableFunc(all, func(a, b opened) int { return a.At.Compare(b.At) })
 	var kept, returned, fresh []int64 // records restored
@@ -234,13 +224,43 @@ func (s *siege) checkRestores(limit map[storePartition]int64) {
 				s.t.Errorf("%v: %s restored %d records at %v, though two commits in a row wrote %d at most", at, e.by, e.Records, e.At, most)
 			}
 		}
-		owner[at], had[mine] = e.by, true
+		owner[at] = e.by
+		had[mine] = had[mine] || e.Records > 0 || e.commits >= commitsOfAll
 	}
 	s.t.Logf("store partitions opened, with the records restored: kept %s, back from another process %s, new to the process %s; at most two commits wrote %v; %d transactions aborted",
 		spread(kept), spread(returned), spread(fresh), limits(limit), aborted)
 	if len(kept) == 0 {
 		s.t.Error("no process opened a store partition that it had kept")
 	}
+}
+
+// commitsOfAll is how many commits of a process surely wrote to all of its store partitions.
+const commitsOfAll = 20
+
+// opened is a store partition that a process opened.
+type opened struct {
+	integration.Event
+	by      string
+	commits int // of the process after that
+}
+
+// openedBy are the store partitions that the processes of a program opened, and how many transactions they aborted.
+func openedBy(p *watched) (all []opened, aborted int) {
+	for i, e := range p.update() {
+		switch e.Kind {
+		case integration.Aborted:
+			aborted++
+		case integration.Restored:
+			o := opened{Event: e, by: p.name}
+			for _, later := range p.events[i:] {
+				if later.PID == e.PID && later.Kind == integration.Committed && later.Written > 0 {
+					o.commits++
+				}
+			}
+			all = append(all, o)
+		}
+	}
+	return all, aborted
 }
 
 // spread describes numbers.

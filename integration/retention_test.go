@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/integration"
@@ -54,6 +55,61 @@ func TestOldEventTimes(t *testing.T) {
 	if compared.differences > 0 {
 		t.Errorf("after a restart on an empty directory: %v", compared)
 	}
+}
+
+// TestIdleLongerThanRetention lets the broker delete a whole changelog of windows, as it does when an application had
+// nothing to do for longer than its retention. Windows that are not closed yet must still be on the disk.
+func TestIdleLongerThanRetention(t *testing.T) {
+	c := connect(t)
+	c.needQuickRetention(time.Minute)
+	topics := c.tallies("integration-idle", 4)
+	p := tallying(t, topics, "idle")
+	from, want := newReadings(6, 1_750_000_000_000), newReference()
+	from.sensors = 1_000
+
+	p.start()
+	c.feedNow(topics.Input, from, want, 20_000)
+	c.consumed(topics.Application, p.died, topics.Input, topics.Repartition())
+	p.stop()
+	changelog := topics.Changelog(integration.TallyStore)
+	before := c.alter(changelog, "retention.ms", "1")
+	until(t, 3*time.Minute, "the broker has deleted the changelog", func() bool {
+		return fmt.Sprint(c.starts(changelog)) == fmt.Sprint(c.ends(changelog, false))
+	})
+	c.alter(changelog, "retention.ms", before)
+
+	p.start()
+	c.feedNow(topics.Input, from, want, 20_000)
+	c.consumed(topics.Application, p.died, topics.Input, topics.Repartition())
+	p.stop()
+	for _, e := range p.update() {
+		if e.Rebuilt {
+			t.Errorf("kept state was given up: %+v", e)
+		}
+	}
+	compared := c.compare(topics, want)
+	compared.exactly()
+	if compared.differences > 0 {
+		t.Errorf("after a restart: %v", compared)
+	}
+}
+
+// alter changes a setting of a topic and returns what it was.
+func (c *cluster) alter(topic, setting, value string) (before string) {
+	c.t.Helper()
+	found, err := c.adm.DescribeTopicConfigs(c.t.Context(), topic)
+	c.must("settings of "+topic, err)
+	for _, s := range found[0].Configs {
+		if s.Key == setting {
+			before = s.MaybeValue()
+		}
+	}
+	altered, err := c.adm.AlterTopicConfigs(c.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: setting, Value: &value}}, topic)
+	if err == nil {
+		err = altered[0].Err
+	}
+	c.must("change "+setting+" of "+topic, err)
+	return before
 }
 
 // needQuickRetention skips the test if the broker looks for expired records too rarely to wait for it.
