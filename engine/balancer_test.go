@@ -218,11 +218,6 @@ func contains(all, some []task.ID) bool {
 	return !slices.ContainsFunc(some, func(id task.ID) bool { return !slices.Contains(all, id) })
 }
 
-func inBubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t) })
-}
-
 func seed(topics map[string]int32) []kfake.Opt {
 	var opts []kfake.Opt
 	for topic, n := range topics {
@@ -243,7 +238,7 @@ func newJoined(t *testing.T) (*graph.Topology, *graph.Plan, *crowd) {
 }
 
 func TestGroupSharesTasks(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		g, plan, c := newJoined(t)
 		if want := []int32{5, 5, 3}; !slices.Equal(plan.Tasks, want) {
 			t.Fatalf("tasks %v, want %v", plan.Tasks, want)
@@ -283,7 +278,7 @@ func TestGroupSharesTasks(t *testing.T) {
 
 // The fake coordinator rebalances then, unlike Kafka's, so that who has one task more may change.
 func TestRestartOfAStaticMemberTakesNothingFromOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		g, plan, c := newJoined(t)
 		c.join("static-a", g, plan)
 		first := c.join("static-b", g, plan)
@@ -306,7 +301,7 @@ func TestRestartOfAStaticMemberTakesNothingFromOthers(t *testing.T) {
 
 // A static member that comes back with another topology may get the assignment of the old one (hard point 12).
 func TestChangedTopologyIsNoticed(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		g, plan, c := newJoined(t)
 		leader := c.join("static-a", g, plan)
 		c.settle(g, plan)
@@ -345,7 +340,7 @@ func TestChangedTopologyIsNoticed(t *testing.T) {
 }
 
 func TestMorePartitionsAreAnError(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		g, plan, c := newJoined(t)
 		m := c.join("a", g, plan)
 		c.settle(g, plan)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,8 +16,26 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// logText is a log that a test reads while others write it.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // startPurger runs a purger on a topic of two partitions with 100 records each, and returns what it logs.
-func startPurger(t *testing.T) (*broker, *purger, *bytes.Buffer) {
+func startPurger(t *testing.T) (*broker, *purger, *logText) {
 	t.Helper()
 	b := newBroker(t, kfake.SeedTopics(2, "moved"))
 	cl := b.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -28,8 +45,8 @@ func startPurger(t *testing.T) (*broker, *purger, *bytes.Buffer) {
 			t.Fatal(err)
 		}
 	}
-	var log bytes.Buffer
-	p := newPurger(b.admin(t), slog.New(slog.NewTextHandler(&log, nil)))
+	log := new(logText)
+	p := newPurger(b.admin(t), slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -37,7 +54,8 @@ func startPurger(t *testing.T) (*broker, *purger, *bytes.Buffer) {
 		p.run(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	return b, p, &log
+	time.Sleep(p.interval / 2) // tests look between two rounds
+	return b, p, log
 }
 
 func starts(b *broker) [2]int64 {
@@ -46,12 +64,12 @@ func starts(b *broker) [2]int64 {
 }
 
 func rounds(p *purger, n int) {
-	time.Sleep(time.Duration(n)*p.interval + p.interval/2)
+	time.Sleep(time.Duration(n) * p.interval)
 	synctest.Wait()
 }
 
 func TestPurgeBehindCommittedOffsets(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, p, log := startPurger(t)
 		deletes := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DeleteRecords}, Count: -1, Observe: true})
 		rounds(p, 2)
@@ -85,14 +103,14 @@ func TestPurgeBehindCommittedOffsets(t *testing.T) {
 		if deletes.Hits() != before {
 			t.Error("deleted again although nothing was committed since")
 		}
-		if log.Len() > 0 {
+		if log.String() != "" {
 			t.Errorf("logged %s", log)
 		}
 	})
 }
 
 func TestPurgeGoesOnAfterFailures(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b, p, log := startPurger(t)
 		fault := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DeleteRecords}, Partitions: []int32{1}, Err: kerr.PolicyViolation, Count: -1})
 		p.committed("moved", 0, 50)
@@ -121,13 +139,13 @@ func TestPurgeGoesOnAfterFailures(t *testing.T) {
 
 // Another process may have purged further, or somebody may have deleted the topic.
 func TestPurgeOfWhatIsGone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		_, p, log := startPurger(t)
 		p.committed("moved", 0, 60)
 		rounds(p, 1)
 		p.committed("moved", 0, 50)
 		rounds(p, 2)
-		if log.Len() > 0 {
+		if log.String() != "" {
 			t.Errorf("logged %s", log)
 		}
 		if _, err := p.adm.DeleteTopic(t.Context(), "moved"); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rivusio/rivusio/serde"
@@ -70,7 +71,7 @@ func settingsOn(t *testing.T, adm *kadm.Client, topic string) map[string]string 
 }
 
 func TestInternalTopicsAreMadeOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, seed(windowedTopics)...)
 		g := windowed(t).Graph()
 		var group sync.WaitGroup
@@ -161,7 +162,7 @@ func TestTopicsThatWouldLoseData(t *testing.T) {
 			"changelog topic %q: retention.ms is 86400000, expected 90000000: records would be lost"},
 	} {
 		t.Run(fmt.Sprint(tt.topic, tt.partitions, tt.settings), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				b := newBroker(t, seed(windowedTopics)...)
 				adm := b.admin(t)
 				tt.make(t, adm)
@@ -193,7 +194,7 @@ func TestHarmlessDifferencesAreLogged(t *testing.T) {
 		{alter{"app-totals-changelog", 0, map[string]string{"retention.ms": "1000"}}, ""},
 	} {
 		t.Run(fmt.Sprint(tt.topic, tt.settings), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				b := newBroker(t, seed(windowedTopics)...)
 				adm := b.admin(t)
 				tt.make(t, adm)
@@ -211,7 +212,7 @@ func TestHarmlessDifferencesAreLogged(t *testing.T) {
 }
 
 func TestTopicsThatAreNotThere(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, kfake.SeedTopics(1, "all-time"))
 		adm := b.admin(t)
 		g := windowed(t).Graph()
@@ -237,7 +238,7 @@ func TestTopicsThatAreNotThere(t *testing.T) {
 }
 
 func TestJoinOfTopicsWithDifferentCounts(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, seed(map[string]int32{"customers": 4, "orders": 5, "totals": 1, "clicks": 3, "clicks-copy": 1})...)
 		_, err := prepareTopics(t.Context(), b.admin(t), joined(t), quietTopics)
 		if err == nil || !strings.Contains(err.Error(), `"customers" has 4`) || !strings.Contains(err.Error(), `"orders" has 5`) {
@@ -248,7 +249,7 @@ func TestJoinOfTopicsWithDifferentCounts(t *testing.T) {
 
 // Brokers may be slow: a controller that moves, a topic that is not known everywhere yet, a leader that is being elected.
 func TestTopicsInTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, seed(windowedTopics)...)
 		adm := b.admin(t)
 		b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "lines", Err: kerr.LeaderNotAvailable, Count: 3})
@@ -258,7 +259,7 @@ func TestTopicsInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, seed(windowedTopics)...)
 		adm := b.admin(t)
 		b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Topic: "app-totals-changelog", Err: kerr.ThrottlingQuotaExceeded, Count: -1})
@@ -280,7 +281,7 @@ func TestTopicsInTime(t *testing.T) {
 
 // Without the right to read settings they are not checked, and that is said.
 func TestSettingsThatMayNotBeRead(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, seed(windowedTopics)...)
 		adm := b.admin(t)
 		g := windowed(t).Graph()
@@ -307,7 +308,7 @@ func planText(plans []TopicPlan) string {
 }
 
 func TestPlanAndCreateTopics(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, kfake.SeedTopics(1, "per-minute"))
 		c := Config{Brokers: b.ListenAddrs(), Dialer: b.network.DialContext, Logger: quietTopics.Log}
 		topo := windowed(t)
@@ -351,7 +352,7 @@ func TestPlanAndCreateTopics(t *testing.T) {
 }
 
 func TestTopicsOfATopologyWithoutInternalOnes(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		b := topology.NewBuilder("app")
 		b.Stream("in", serde.String, serde.String).To("in-copy")
 		plan, err := prepareTopics(t.Context(), newBroker(t, kfake.SeedTopics(4, "in", "in-copy")).admin(t), build(t, b), quietTopics)
