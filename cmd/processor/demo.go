@@ -21,10 +21,18 @@ Nothing else is needed. Orders come at the given rate, or as fast as this machin
 time runs ten times as fast as the clock. At the end the totals of every closed window are compared with what was
 generated. The same topology runs on a real cluster with: processor run --topology orders --brokers HOST:PORT`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.Rate < 1 || c.Workers < 1 || c.Duration < 0 {
-				return fmt.Errorf("--rate and --workers must be at least 1, --duration at least 0")
+		PreRunE: func(*cobra.Command, []string) error {
+			switch {
+			case c.Duration < 0:
+				return fmt.Errorf("--duration: %v is less than 0s", c.Duration)
+			case c.Rate < 1:
+				return fmt.Errorf("--rate: %d is less than 1", c.Rate)
+			case c.Workers < 1 || c.Workers > demo.MaxWorkers:
+				return fmt.Errorf("--workers: %d is not between 1 and %d", c.Workers, demo.MaxWorkers)
 			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Out, c.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if f, ok := c.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 				c.Terminal = f

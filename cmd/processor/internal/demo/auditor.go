@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +18,10 @@ type auditor struct {
 	cluster *kfake.Cluster
 	ledger  *ledger
 	closed  func(window, orders.Totals)
-	failed  chan error // has the first error; no total is read after it
 	next    [partitions]int64
-	ended   chan struct{}
+
+	ended chan struct{} // closed when run has ended
+	err   error         // of run, once it has
 }
 
 func newAuditor(c *kfake.Cluster, l *ledger, closed func(window, orders.Totals)) (*auditor, error) {
@@ -30,27 +32,24 @@ func newAuditor(c *kfake.Cluster, l *ledger, closed func(window, orders.Totals))
 	if err != nil {
 		return nil, err
 	}
-	return &auditor{cl: cl, cluster: c, ledger: l, closed: closed, failed: make(chan error, 1), ended: make(chan struct{})}, nil
+	return &auditor{cl: cl, cluster: c, ledger: l, closed: closed, ended: make(chan struct{})}, nil
 }
 
-// run reads until the context ends.
+// run reads until the context ends or something is wrong.
 func (a *auditor) run(ctx context.Context) {
 	defer close(a.ended)
-	for ctx.Err() == nil {
-		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
-			a.failed <- err
-			return
-		}
+	for ctx.Err() == nil && a.err == nil {
+		a.err = a.poll(ctx)
+	}
+	if ctx.Err() != nil && errors.Is(a.err, context.Canceled) {
+		a.err = nil
 	}
 }
 
 // finish reads what is left when the engine has ended and run too.
 func (a *auditor) finish() error {
-	<-a.ended
-	select {
-	case err := <-a.failed:
-		return err
-	default:
+	if <-a.ended; a.err != nil {
+		return a.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()

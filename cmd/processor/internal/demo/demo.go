@@ -10,45 +10,56 @@ import (
 	"os"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/engine"
 	"github.com/rivusio/rivusio/examples/orders"
+	"github.com/rivusio/rivusio/topology"
 )
 
 // Config is how a demo runs.
 type Config struct {
 	Duration time.Duration // how long orders are generated; 0: until the context ends
 	Rate     int           // orders per second, if the machine takes them
-	Workers  int
-	Out      io.Writer // what the demo shows
-	Log      io.Writer // warnings of the engine, if there is no Terminal to show them on
-	Terminal *os.File  // Out, if it is a terminal: there is a live view then; else nil
+	Workers  int           // 1 to MaxWorkers
+	Out      io.Writer     // what the demo shows
+	Log      io.Writer     // warnings of the engine, if there is no Terminal to show them on
+	Terminal *os.File      // Out, if it is a terminal: there is a live view then; else nil
 }
+
+// MaxWorkers is how many workers have something to do.
+const MaxWorkers = partitions
 
 const (
 	look      = 10 * time.Millisecond // how often something is looked at for which it waits
 	drainTime = 30 * time.Second      // how long the last orders may take
+
+	segmentBytes = "segment.bytes"
+	smallSegment = "1048576"
 )
 
 // demo is a demo that runs.
 type demo struct {
-	cfg     Config
-	cluster *kfake.Cluster
-	cl      *kgo.Client
-	ledger  *ledger
-	source  *generator
-	auditor *auditor
-	app     *engine.App
-	screen  *screen
-	stopped chan error // of the engine
+	cfg      Config
+	cluster  *kfake.Cluster
+	cl       *kgo.Client // of generator and administration
+	ledger   *ledger
+	source   *generator
+	auditor  *auditor
+	topology *topology.Topology
+	app      *engine.App
+	screen   *screen
+
+	ended  chan struct{} // closed when the engine has ended
+	result error         // of the engine, once it has
 }
 
 // Run runs a demo until its time is over or the context ends. It returns an error if something failed, or if the totals
 // are not those of the orders.
 func Run(ctx context.Context, cfg Config) (err error) {
-	d := &demo{cfg: cfg, ledger: newLedger(), stopped: make(chan error, 1)}
+	d := &demo{cfg: cfg, ledger: newLedger(), ended: make(chan struct{})}
 	state, err := os.MkdirTemp("", "rivusio-demo-")
 	if err != nil {
 		return err
@@ -60,17 +71,24 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer d.cluster.Close()
 	defer d.cl.Close()
 	defer d.auditor.cl.Close()
-	if err := d.source.introduce(ctx); err != nil {
+	if err := d.source.introduce(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	if err := d.newEngine(state); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	go func() { d.stopped <- d.app.Run(running) }()
+	go func() {
+		defer close(d.ended)
+		d.result = d.app.Run(running)
+	}()
 	go d.auditor.run(running)
-	return errors.Join(d.work(ctx, stop), d.screen.end())
+	err = d.work(ctx, stop)
+	stop()
+	<-d.ended
+	<-d.auditor.ended
+	d.screen.end()
+	return err
 }
 
 // startBroker starts the broker, with its topics and the clients of those who are not the engine.
@@ -79,8 +97,10 @@ func (d *demo) startBroker() (err error) {
 	if d.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "2000"})); err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
+	// Customers are not compacted, as they would be elsewhere: this broker has no least age of what it compacts, so orders
+	// could meet a customer whose only row, a later one, is yet to come.
 	for topic, settings := range map[string]map[string]string{
-		orders.OrdersTopic: {"retention.bytes": "33554432"}, orders.CustomersTopic: {"cleanup.policy": "compact"}, orders.TotalsTopic: nil,
+		orders.OrdersTopic: {"retention.bytes": "8388608", segmentBytes: smallSegment}, orders.CustomersTopic: nil, orders.TotalsTopic: nil,
 	} {
 		if err := d.cluster.CreateTopic(topic, partitions, settings); err != nil {
 			return fmt.Errorf("make topic %q: %w", topic, err)
@@ -103,13 +123,29 @@ func (d *demo) startBroker() (err error) {
 	return err
 }
 
-// newEngine makes the engine as a user would, but for what a broker in memory makes necessary.
-func (d *demo) newEngine(stateDir string) error {
-	topo, err := orders.Topology()
+// shrink makes the segments of the repartition topics small: the broker frees memory by whole segments.
+func (d *demo) shrink(ctx context.Context) error {
+	var topics []string
+	for _, r := range d.topology.Describe().Repartitions {
+		topics = append(topics, r.Topic)
+	}
+	size := smallSegment
+	changed, err := kadm.NewClient(d.cl).AlterTopicConfigs(ctx, []kadm.AlterConfig{{Name: segmentBytes, Value: &size}}, topics...)
+	for _, c := range changed {
+		err = errors.Join(err, c.Err)
+	}
 	if err != nil {
+		return fmt.Errorf("make segments small: %w", err)
+	}
+	return nil
+}
+
+// newEngine makes the engine as a user would, but for what a broker in memory makes necessary.
+func (d *demo) newEngine(stateDir string) (err error) {
+	if d.topology, err = orders.Topology(); err != nil {
 		return err
 	}
-	d.app, err = engine.New(topo, engine.Config{
+	d.app, err = engine.New(d.topology, engine.Config{
 		Brokers: d.cluster.ListenAddrs(), StateDir: stateDir, Workers: d.cfg.Workers,
 		PurgeInterval: 2 * time.Second, // of repartition topics
 		MemTableBytes: 8 << 20,
@@ -120,27 +156,15 @@ func (d *demo) newEngine(stateDir string) error {
 
 // work lets orders flow, waits until the last is processed, stops the engine and compares.
 func (d *demo) work(ctx context.Context, stop context.CancelFunc) error {
-	if err := d.wait(ctx, "the engine is not ready", d.app.Ready); err != nil {
-		stop()
-		return errors.Join(err, <-d.stopped)
+	if err := d.wait(ctx, "the engine is not ready", d.settled); err != nil || ctx.Err() != nil {
+		return err
 	}
-	generating, end := ctx, context.CancelFunc(func() {})
-	if d.cfg.Duration > 0 {
-		generating, end = context.WithTimeout(ctx, d.cfg.Duration)
+	if err := d.shrink(context.WithoutCancel(ctx)); err != nil {
+		return err
 	}
-	defer end()
-	begin := time.Now()
 	d.screen.begin()
-	generated := make(chan error, 1)
-	go func() { generated <- d.source.run(generating) }()
-	select {
-	case err := <-generated:
-		if err != nil {
-			return err
-		}
-	case err := <-d.stopped:
-		return cmp.Or(err, errors.New("the engine ended by itself"))
-	case err := <-d.auditor.failed:
+	begin := time.Now()
+	if err := d.generate(ctx); err != nil {
 		return err
 	}
 	took := time.Since(begin)
@@ -149,19 +173,44 @@ func (d *demo) work(ctx context.Context, stop context.CancelFunc) error {
 	}
 	dropped := progressOf(d.app).late
 	stop()
-	if err := <-d.stopped; err != nil {
-		return err
+	if <-d.ended; d.result != nil {
+		return d.result
 	}
 	if err := d.auditor.finish(); err != nil {
 		return err
 	}
-	result, err := d.ledger.check(dropped)
+	a, err := d.ledger.check(dropped)
 	if err != nil {
 		return err
 	}
-	d.screen.summary(result, took)
+	d.screen.summary(a, took)
 	return nil
 }
+
+// generate sends orders until the time is over, the context ends or something fails.
+func (d *demo) generate(ctx context.Context) error {
+	var end context.CancelFunc
+	if d.cfg.Duration > 0 {
+		ctx, end = context.WithTimeout(ctx, d.cfg.Duration)
+	} else {
+		ctx, end = context.WithCancel(ctx)
+	}
+	defer end()
+	generated := make(chan error, 1)
+	go func() { generated <- d.source.run(ctx) }()
+	select {
+	case err := <-generated:
+		return err
+	case <-d.ended:
+		end()
+		return cmp.Or(d.result, errEnded)
+	case <-d.auditor.ended:
+		end()
+		return errors.Join(d.auditor.err, <-generated)
+	}
+}
+
+var errEnded = errors.New("the engine ended by itself")
 
 // wait waits until something is so, the engine has ended, or it took too long. The end of the context is no error.
 func (d *demo) wait(ctx context.Context, otherwise string, so func() bool) error {
@@ -170,8 +219,8 @@ func (d *demo) wait(ctx context.Context, otherwise string, so func() bool) error
 	for deadline := time.Now().Add(drainTime); !so() && ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
-		case err := <-d.stopped:
-			return cmp.Or(err, errors.New("the engine ended by itself"))
+		case <-d.ended:
+			return cmp.Or(d.result, errEnded)
 		case now := <-ticker.C:
 			if now.After(deadline) {
 				return fmt.Errorf("%s after %v", otherwise, drainTime)
@@ -179,6 +228,16 @@ func (d *demo) wait(ctx context.Context, otherwise string, so func() bool) error
 		}
 	}
 	return nil
+}
+
+// settled reports whether every worker has its tasks. A task that moves counts its records anew.
+func (d *demo) settled() bool {
+	tasks := d.app.Tasks()
+	workers := make(map[int]bool)
+	for _, t := range tasks {
+		workers[t.Worker] = true
+	}
+	return d.app.Ready() && len(tasks) == partitions*len(d.topology.Describe().SubTopologies) && len(workers) == d.cfg.Workers
 }
 
 func (d *demo) drained() bool { return d.source.pending() <= 0 }

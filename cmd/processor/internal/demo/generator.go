@@ -20,11 +20,15 @@ const (
 
 	customerCount = 1000
 	tick          = 10 * time.Millisecond
-	updateEvery   = 200 // orders, between two changes of a customer
-	lateEvery     = 250 // orders, between two that are too late
-	unpaidEvery   = 100 // orders, between two of nothing
+	updateEvery   = 1000 // orders, between two changes of a customer
+	lateEvery     = 250  // orders, between two that are too late
+	unpaidEvery   = 100  // orders, between two of nothing
 	disorderMs    = 3000
 	lateMs        = 60_000 // a late order is up to this much later than it may be
+
+	// maxPending is how many orders may be on their way. If the machine takes less than the rate, orders come more slowly:
+	// were there a backlog, partitions could be read so unevenly that orders come too late.
+	maxPending = 25_000
 )
 
 var (
@@ -100,15 +104,11 @@ func (g *generator) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case now := <-ticker.C:
-			if g.pending() > int64(max(g.rate/2, 1000)) {
-				last = now // the machine takes no more
-				continue
-			}
 			from := eventMs(g.beginMs, last.Sub(begin))
 			until := max(from+1, eventMs(g.beginMs, now.Sub(begin)))
-			due += now.Sub(last).Seconds() * float64(g.rate)
-			n := int(due)
-			due -= float64(n)
+			due = min(due+now.Sub(last).Seconds()*float64(g.rate), float64(maxPending-g.pending()))
+			n := max(int(due), 0)
+			due = max(due-float64(n), 0)
 			for i := range n {
 				if err := g.order(send, from+(until-from)*int64(i)/int64(n)); err != nil {
 					return err

@@ -32,7 +32,8 @@ func newLedger() *ledger {
 	return &ledger{sent: make(map[window]orders.Totals), newest: make(map[way]int64), got: make(map[window]orders.Totals)}
 }
 
-// place adds an order, or reports false if it is not known whether it would come in time.
+// place adds an order that is about to be sent. One that is to be too late is refused, with false, if it is not certain
+// that it will be.
 func (l *ledger) place(w way, timestamp, cents int64, late bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,6 +28,7 @@ type screen struct {
 	shown sample
 	last  progress // what the tasks had done when there were some
 	stop  chan struct{}
+	once  sync.Once // of closing stop
 	done  sync.WaitGroup
 
 	windows int
@@ -66,15 +67,10 @@ func (s *screen) begin() {
 	})
 }
 
-// end leaves the last view on the terminal.
-func (s *screen) end() error {
-	select {
-	case <-s.stop:
-	default:
-		close(s.stop)
-	}
+// end leaves the last view on the terminal. It may be called again.
+func (s *screen) end() {
+	s.once.Do(func() { close(s.stop) })
 	s.done.Wait()
-	return nil
 }
 
 // closed shows a window that has closed.
@@ -121,22 +117,29 @@ func (s *screen) draw() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	width, height, err := term.GetSize(int(s.d.cfg.Terminal.Fd()))
-	if err != nil || width < 1 {
+	if err != nil || width < 1 || height < 2 {
 		width, height = 80, 24
 	}
 	lines := s.view(time.Now())
-	lines = lines[:min(len(lines), max(height-1, 1))]
+	lines = lines[:min(len(lines), height-1)]
+	io.WriteString(s.d.cfg.Terminal, frame(lines, s.drawn, width))
+	s.drawn = len(lines)
+}
+
+// frame is the text that draws lines over as many as were drawn before. Lines are cut to the width: one that wraps would
+// be two.
+func frame(lines []string, before, width int) string {
 	var b strings.Builder
-	if s.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
+	if before > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", before)
 	}
 	b.WriteString("\r\x1b[J")
 	for _, line := range lines {
-		b.WriteString(string([]rune(line)[:min(width, len([]rune(line)))]))
+		runes := []rune(line)
+		b.WriteString(string(runes[:min(width, len(runes))]))
 		b.WriteByte('\n')
 	}
-	s.drawn = len(lines)
-	io.WriteString(s.d.cfg.Terminal, b.String())
+	return b.String()
 }
 
 // view is the lines of the view.
@@ -173,8 +176,9 @@ func (s *screen) view(now time.Time) []string {
 func (s *screen) summary(a audit, took time.Duration) {
 	s.end()
 	sent, _ := s.d.ledger.counts()
+	seconds := max(took, tick).Seconds()
 	fmt.Fprintf(s.d.cfg.Out, "done: %s orders in %.1f s (%s/s), %d windows closed with %s orders, %s late orders dropped; %s\n",
-		grouped(sent), took.Seconds(), grouped(int64(float64(sent)/took.Seconds())), a.windows, grouped(a.orders), grouped(a.late+a.missed), a.verdict())
+		grouped(sent), seconds, grouped(int64(float64(sent)/seconds)), a.windows, grouped(a.orders), grouped(a.late+a.missed), a.verdict())
 }
 
 // verdict says what the audit has shown.
