@@ -67,6 +67,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 	c := &w.app.cfg
 	linger := max(0, c.Linger)
 	return append(c.clientOptions(),
+		kgo.ClientID(w.clientID),
 		kgo.ConsumerGroup(w.app.graph.Application),
 		kgo.ConsumeTopics(w.app.sources...),
 		kgo.InstanceID(w.member),

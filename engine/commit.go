@@ -100,7 +100,15 @@ func (w *worker) commitTransaction() (bool, error) {
 		r.Topics = w.transactionOffsets(r.Topics[:0])
 		return nil
 	})
+	// A member that is lost in the middle of this never gets out: the end waits for a heartbeat, the heartbeat ended with
+	// the membership, and what says so to the session waits for us.
+	unblock := time.AfterFunc(w.app.cfg.SessionTimeout/4, func() {
+		if w.group.hurry.Load() {
+			w.client.AllowRebalance()
+		}
+	})
 	committed, err := w.session.End(ctx, kgo.TryCommit)
+	unblock.Stop()
 	w.transacting = false
 	if err != nil {
 		// Nobody knows how it ended. A new client fences the transaction, and restores what it committed if it did.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -230,7 +231,7 @@ func windowedCount(t *testing.T) *topology.Topology {
 	b := topology.NewBuilder("windowed")
 	b.Stream("in", serde.String, serde.String).
 		GroupBy(func(_, v string) string { return v }, topology.Named("by-value")).
-		Windowed(windows.Tumbling(10*time.Second).Grace(time.Hour)).
+		Windowed(windows.Tumbling(10 * time.Second).Grace(time.Hour)).
 		Count("counts").
 		ToStream(func(k string, w windows.Window) string { return k + "@" + strconv.FormatInt(w.Start, 10) }).
 		To("out")
@@ -415,3 +416,46 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	return b.Buffer.Write(p)
 }
+
+// freezer is a network whose connections can stand still.
+type freezer struct {
+	dial func(context.Context, string, string) (net.Conn, error)
+	mu   sync.Mutex
+	gate chan struct{} // nil: open
+}
+
+func (f *freezer) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = make(chan struct{})
+}
+
+func (f *freezer) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.gate)
+	f.gate = nil
+}
+
+func (f *freezer) wait() {
+	f.mu.Lock()
+	gate := f.gate
+	f.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+}
+
+func (f *freezer) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	f.wait()
+	c, err := f.dial(ctx, network, address)
+	return frozenConn{c, f}, err
+}
+
+type frozenConn struct {
+	net.Conn
+	f *freezer
+}
+
+func (c frozenConn) Read(b []byte) (int, error)  { c.f.wait(); return c.Conn.Read(b) }
+func (c frozenConn) Write(b []byte) (int, error) { c.f.wait(); return c.Conn.Write(b) }

@@ -77,11 +77,21 @@ func (a *App) dismiss(ctx context.Context) error {
 
 // describeGroup returns nil if there is no such group yet.
 func (a *App) describeGroup(ctx context.Context) (*kadm.DescribedGroup, error) {
-	groups, err := a.adm.DescribeGroups(ctx, a.graph.Application)
-	if err != nil {
-		return nil, fmt.Errorf("engine: describe group %q: %w", a.graph.Application, err)
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.ConnectTimeout)
+	defer cancel()
+	var group kadm.DescribedGroup
+	var ok bool
+	for {
+		groups, err := a.adm.DescribeGroups(ctx, a.graph.Application)
+		if err != nil {
+			return nil, fmt.Errorf("engine: describe group %q: %w", a.graph.Application, err)
+		}
+		group, ok = groups[a.graph.Application]
+		// The first group of a new cluster has no coordinator until the topic of offsets is made.
+		if !kerr.IsRetriable(group.Err) || sleep(ctx, 100*time.Millisecond) != nil {
+			break
+		}
 	}
-	group, ok := groups[a.graph.Application]
 	switch {
 	case !ok, errors.Is(group.Err, kerr.GroupIDNotFound):
 		return nil, nil
@@ -94,6 +104,9 @@ func (a *App) describeGroup(ctx context.Context) (*kadm.DescribedGroup, error) {
 // stillMember decides whether a worker may start anew after its producer was fenced or its client failed: not if another
 // process has its place in the group, which would only be thrown out in turn (hard point 10).
 func (w *worker) stillMember(ctx context.Context, cause error) error {
+	if !w.wasMember {
+		return nil // who has the place is a former run
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.app.cfg.ConnectTimeout)
 	defer cancel()
 	group, err := w.app.describeGroup(ctx)
@@ -101,7 +114,7 @@ func (w *worker) stillMember(ctx context.Context, cause error) error {
 		return nil // what matters now is to get in touch again
 	}
 	for _, m := range group.Members {
-		if m.InstanceID != nil && *m.InstanceID == w.member && w.memberID != "" && m.MemberID != w.memberID {
+		if m.InstanceID != nil && *m.InstanceID == w.member && m.ClientID != w.clientID {
 			return &FencedError{Instance: w.member, Err: cause}
 		}
 	}

@@ -20,6 +20,7 @@ type membership struct {
 
 	hurry     atomic.Bool // a rebalance waits for the worker
 	rejoining atomic.Bool // from the request to join to the new assignment
+	outdated  atomic.Bool // the assignment was made for another topology
 	wake      func()      // ends the worker's poll
 }
 
@@ -102,21 +103,22 @@ func (m *membership) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.Offs
 // watchedBalancer is a balancer that tells when the member joins and which assignment it got. A transaction session calls
 // its revocation callback once for each transaction at most, so what it says alone is not enough to know either.
 type watchedBalancer struct {
-	kgo.GroupBalancer
+	*balancer
 	m *membership
 }
 
 func (b watchedBalancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
 	b.m.rejoining.Store(true)
-	return b.GroupBalancer.JoinGroupMetadata(topics, owned, generation)
+	return b.balancer.JoinGroupMetadata(topics, owned, generation)
 }
 
 func (b watchedBalancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
-	owned, err := b.GroupBalancer.ParseSyncAssignment(assignment)
+	owned, err := b.balancer.ParseSyncAssignment(assignment)
 	if err == nil {
 		b.m.mu.Lock()
 		b.m.owned = owned
 		b.m.mu.Unlock()
+		b.m.outdated.Store(b.Outdated())
 		b.m.rejoining.Store(false)
 	}
 	return owned, err
@@ -135,7 +137,7 @@ func (w *worker) follow() error {
 			revoked = w.keepOnly(e.partitions) || revoked
 			w.addPartitions(e.partitions)
 			w.joined.Store(true)
-			w.memberID, _ = w.client.GroupMetadata()
+			w.wasMember = true
 		case partitionsRevoked, partitionsLost:
 			revoked = revoked || e.kind == partitionsLost || len(e.partitions) > 0
 			w.removePartitions(e.partitions)
@@ -155,6 +157,17 @@ func (w *worker) follow() error {
 	}
 	w.app.reportRebalance(w, len(w.feeds))
 	return w.openTasks()
+}
+
+// askAnew asks the group for another assignment, once for each session, if the one it gave is for another topology: a
+// static member that comes back with a changed topology causes no rebalance by itself (hard point 12).
+func (w *worker) askAnew() {
+	if w.asked || !w.group.outdated.Load() {
+		return
+	}
+	w.asked = true
+	w.log.Info("the assignment is for another topology, the group rebalances")
+	w.client.ForceRebalance()
 }
 
 func (w *worker) feed(topic string, partition int32) *feed {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/task"
@@ -30,7 +31,9 @@ type worker struct {
 	number int
 	member string // group instance id
 	txid   string
-	log    *slog.Logger
+	// clientID tells this run from others with the same member name, which group and transactions do not.
+	clientID string
+	log      *slog.Logger
 
 	// Of the present session, that is of one client.
 	client  *kgo.Client
@@ -56,12 +59,14 @@ type worker struct {
 	transacting bool
 	aborts      int  // in a row
 	paused      bool // by the user
+	asked       bool // for another assignment, since the first one was for another topology
 
 	cancelPoll atomic.Pointer[context.CancelFunc]
 	woken      atomic.Bool
 	progress   atomic.Int64               // unix ns of the last round, for the watchdog
 	joined     atomic.Bool                // an assignment has come, maybe an empty one
 	settled    atomic.Bool                // all tasks of the assignment run
+	wasMember  bool                       // an assignment has come in this run
 	memberID   string                     // in the group, as of the last rebalance
 	published  atomic.Pointer[[]*running] // tasks, for snapshots
 	lastShown  time.Time
@@ -95,7 +100,8 @@ func newWorker(a *App, number int) *worker {
 	member := fmt.Sprintf("%s-%d", a.instance, number)
 	w := &worker{
 		app: a, number: number, member: member, txid: a.graph.Application + "-" + member,
-		log: a.cfg.Logger.With("worker", number),
+		clientID: a.graph.Application + "-" + member + "-" + uuid.NewString()[:8],
+		log:      a.cfg.Logger.With("worker", number),
 	}
 	w.group.wake = w.wake
 	w.published.Store(new([]*running))
@@ -155,7 +161,7 @@ func (w *worker) open(ctx context.Context) (err error) {
 	w.feeds, w.byTopic, w.tasks = make(map[topicPartition]*feed), make(map[string][]*feed), nil
 	w.opened, w.ends = make(chan *opening, 1), make(chan map[topicPartition]int64, 1)
 	w.silent, w.firstWork, w.aborts, w.paused = silence{}, time.Time{}, 0, false
-	w.transacting = false
+	w.transacting, w.asked = false, false
 	w.group.drain()
 	w.group.hurry.Store(false)
 	w.group.rejoining.Store(false)
@@ -220,7 +226,8 @@ func (w *worker) round(ctx context.Context) error {
 // poll fetches what is there, or waits for something to do. When it returns, no rebalance callback runs, and none will
 // before AllowRebalance.
 func (w *worker) poll(ctx context.Context) kgo.Fetches {
-	fetches := w.client.PollRecords(nil, pollRecords) //nolint:staticcheck // nil: what is there, without waiting
+	//lint:ignore SA1012 the client takes nil for: what is there, without waiting
+	fetches := w.client.PollRecords(nil, pollRecords)
 	if len(fetches) > 0 {
 		return fetches
 	}
