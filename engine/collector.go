@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,22 +14,26 @@ import (
 )
 
 const (
-	chunkBytes   = 128 << 10 // of one piece of the arena for encoded records
+	pieceBytes   = 128 << 10 // of encoded records in one piece of the arena
+	pieceRecords = 512       // in one piece of the arena
 	minFreeBytes = 1 << 10   // that Buffer offers at least
-	slabRecords  = 512       // of one piece of the arena for records
-	keptChunks   = 128       // that are used again after a commit
-	keptSlabs    = 128
+	keptPieces   = 64        // that are free and kept to be used again
+	keptSlabs    = 64
 )
 
-// collector takes what the tasks of a worker write and gives it to the worker's producer. Bytes and records come from
-// arenas that are used again once everything is acknowledged, which is at each commit.
+// collector takes what the tasks of a worker write and gives it to the worker's producer. Records and their bytes lie in
+// pieces that are used again once everything in them is acknowledged, so what is in use is bounded by what the producer
+// buffers (I7), however long the commit interval is.
 type collector struct {
 	w     *worker
-	chunk []byte
-	slab  []kgo.Record
+	piece *piece // that is being filled
 
-	chunks, freeChunks [][]byte
-	slabs, freeSlabs   [][]kgo.Record
+	mu   sync.Mutex // of free: promises give pieces back
+	free []*piece
+
+	// Records for changelogs; their bytes are those of generations. They are used again after the commit.
+	slab             []kgo.Record
+	slabs, freeSlabs [][]kgo.Record
 
 	changelogs map[topicPartition]*changelog
 	last       *changelog
@@ -37,6 +42,52 @@ type collector struct {
 	sent       int64         // records since the last commit
 	promise    func(*kgo.Record, error)
 	failure    atomic.Pointer[produceError]
+}
+
+// piece is a part of the arena.
+type piece struct {
+	c       *collector
+	bytes   []byte
+	records []kgo.Record
+	// balance is records sent minus records acknowledged once the piece is full, and only the latter, negative, before.
+	// So it becomes 0 exactly once, when the piece is full and nobody needs it any more.
+	balance atomic.Int32
+	promise func(*kgo.Record, error)
+}
+
+func (p *piece) acknowledged(r *kgo.Record, err error) {
+	p.c.acknowledged(r, err)
+	if p.balance.Add(-1) == 0 {
+		p.c.give(p)
+	}
+}
+
+// give takes a piece back.
+func (c *collector) give(p *piece) {
+	p.bytes, p.records = p.bytes[:0], p.records[:0]
+	c.mu.Lock()
+	if len(c.free) < keptPieces {
+		c.free = append(c.free, p)
+	}
+	c.mu.Unlock()
+}
+
+// next changes to an empty piece.
+func (c *collector) next() {
+	if p := c.piece; p != nil && p.balance.Add(int32(len(p.records))) == 0 {
+		c.give(p)
+	}
+	c.mu.Lock()
+	if n := len(c.free); n > 0 {
+		c.piece, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		c.piece = nil
+	}
+	c.mu.Unlock()
+	if c.piece == nil {
+		c.piece = &piece{c: c, bytes: make([]byte, 0, pieceBytes), records: make([]kgo.Record, 0, pieceRecords)}
+		c.piece.promise = c.piece.acknowledged
+	}
 }
 
 // changelog is one changelog partition as a destination.
@@ -87,46 +138,22 @@ func (l *changelog) acknowledged(r *kgo.Record, err error) {
 
 // Buffer implements operators.Collector.
 func (c *collector) Buffer() []byte {
-	n := len(c.chunk)
-	if cap(c.chunk)-n < minFreeBytes {
-		c.nextChunk()
-		n = 0
+	if p := c.piece; p == nil || cap(p.bytes)-len(p.bytes) < minFreeBytes || len(p.records) == cap(p.records) {
+		c.next()
 	}
-	return c.chunk[n:n:cap(c.chunk)]
+	p := c.piece
+	return p.bytes[len(p.bytes):len(p.bytes):cap(p.bytes)]
 }
 
-func (c *collector) nextChunk() {
-	if n := len(c.freeChunks); n > 0 {
-		c.chunk, c.freeChunks = c.freeChunks[n-1], c.freeChunks[:n-1]
-	} else {
-		c.chunk = make([]byte, 0, chunkBytes)
-	}
-	c.chunks = append(c.chunks, c.chunk)
-}
-
-// take marks the part of the chunk that a record uses, if it is in there.
-func (c *collector) take(o *operators.Output) {
+// take marks the bytes of the piece that a record uses, if they are in there: a large record has bytes of its own.
+func (p *piece) take(o *operators.Output) {
 	first, n := o.Key, len(o.Key)+len(o.Value)
 	if len(first) == 0 {
 		first = o.Value
 	}
-	if free := len(c.chunk); n > 0 && free+n <= cap(c.chunk) && &first[0] == &c.chunk[:free+1][free] {
-		c.chunk = c.chunk[:free+n]
+	if used := len(p.bytes); n > 0 && used+n <= cap(p.bytes) && &first[0] == &p.bytes[:used+1][used] {
+		p.bytes = p.bytes[:used+n]
 	}
-}
-
-func (c *collector) record() *kgo.Record {
-	if len(c.slab) == 0 {
-		if n := len(c.freeSlabs); n > 0 {
-			c.slab, c.freeSlabs = c.freeSlabs[n-1], c.freeSlabs[:n-1]
-		} else {
-			c.slab = make([]kgo.Record, slabRecords)
-		}
-		c.slabs = append(c.slabs, c.slab)
-	}
-	r := &c.slab[0]
-	c.slab = c.slab[1:]
-	return r
 }
 
 // Send implements operators.Collector.
@@ -134,9 +161,15 @@ func (c *collector) Send(o *operators.Output) error {
 	if err := c.w.begin(); err != nil {
 		return err
 	}
-	c.take(o)
-	r := c.record()
-	*r = kgo.Record{Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: time.UnixMilli(o.Timestamp)}
+	if p := c.piece; p == nil || len(p.records) == cap(p.records) {
+		c.next() // the bytes, if any, are of an earlier piece that was given a record without Buffer
+	}
+	p := c.piece
+	p.take(o)
+	p.records = append(p.records, kgo.Record{
+		Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: time.UnixMilli(o.Timestamp),
+	})
+	r := &p.records[len(p.records)-1]
 	if len(o.Headers) > 0 {
 		r.Headers = make([]kgo.RecordHeader, len(o.Headers))
 		for i, h := range o.Headers {
@@ -144,8 +177,23 @@ func (c *collector) Send(o *operators.Output) error {
 		}
 	}
 	c.sent++
-	c.w.client.Produce(c.w.app.hard, r, c.promise)
+	c.w.client.Produce(c.w.app.hard, r, p.promise)
 	return nil
+}
+
+// record is one for a changelog.
+func (c *collector) record() *kgo.Record {
+	if len(c.slab) == 0 {
+		if n := len(c.freeSlabs); n > 0 {
+			c.slab, c.freeSlabs = c.freeSlabs[n-1], c.freeSlabs[:n-1]
+		} else {
+			c.slab = make([]kgo.Record, pieceRecords)
+		}
+		c.slabs = append(c.slabs, c.slab)
+	}
+	r := &c.slab[0]
+	c.slab = c.slab[1:]
+	return r
 }
 
 // Log implements task.Collector.
@@ -210,19 +258,14 @@ func (c *collector) flush(ctx context.Context) error {
 	return nil
 }
 
-// reset makes the arenas free again. Nothing that was sent may be in flight.
+// reset makes the records of changelogs free again. Nothing that was sent may be in flight.
 func (c *collector) reset() {
-	for _, chunk := range c.chunks {
-		if len(c.freeChunks) < keptChunks {
-			c.freeChunks = append(c.freeChunks, chunk[:0])
-		}
-	}
 	for _, slab := range c.slabs {
 		if len(c.freeSlabs) < keptSlabs {
 			c.freeSlabs = append(c.freeSlabs, slab)
 		}
 	}
-	c.chunks, c.slabs = c.chunks[:0], c.slabs[:0]
-	c.chunk, c.slab, c.held, c.sent = nil, nil, nil, 0
+	c.slabs = c.slabs[:0]
+	c.slab, c.held, c.sent = nil, nil, 0
 	c.failure.Store(nil)
 }

@@ -354,13 +354,17 @@ func TestTrapOldStateIsBuiltAnew(t *testing.T) {
 		p := r.start(counting(t), c)
 		r.feed("count", 0, 500, time.Second)
 		p.mustEnd()
+		// Another instance goes on meanwhile: what is kept is not only old, it is behind.
+		p = r.start(counting(t), r.config("two"))
+		r.feed("count", 500, 250, time.Second)
+		p.mustEnd()
 		time.Sleep(DeleteRetention/2 + time.Minute)
 		p = r.start(counting(t), c)
 		p.awaitRunning()
 		if got := p.restored(); got.Rebuilt != 3 || got.Records == 0 {
 			t.Errorf("restored %+v, want three stores built anew", got)
 		}
-		r.feed("count", 500, 500, time.Second)
+		r.feed("count", 750, 250, time.Second)
 		p.mustEnd()
 		if got, want := r.counts("out"), wantKeyed(1000); !maps.Equal(got, want) {
 			t.Errorf("got %v\nwant %v", got, want)
