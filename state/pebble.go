@@ -18,14 +18,14 @@ import (
 type PebbleOptions struct {
 	Dir           string       // made if it is not there
 	CacheBytes    int64        // of blocks read from disk; default 64 MiB
-	MemTableBytes int64        // of one memtable, up to four of which wait to be written; default 32 MiB
+	MemTableBytes int64        // of one memtable, up to four of which wait to be written; default 16 MiB
 	Logger        *slog.Logger // what goes wrong in the background; nil: slog.Default
 	FS            vfs.FS       // nil: that of the operating system
 }
 
 const (
 	defaultCacheBytes    = 64 << 20
-	defaultMemTableBytes = 32 << 20
+	defaultMemTableBytes = 16 << 20
 	// expiredAfter is how long after it expired the space of a range may stay in use, if nothing else rewrites it.
 	expiredAfter = 10 * time.Second
 	// syncInterval is how often, at most, the log is brought to the disk behind the back of those who write.
@@ -104,6 +104,9 @@ func (p *Pebble) options(o PebbleOptions) *pebble.Options {
 	if o.MemTableBytes <= 0 {
 		po.MemTableSize = defaultMemTableBytes
 	}
+	// The database takes the memory of memtables, of the present one and of one that it keeps to use again, out of its
+	// block cache. Without room for them no block would stay cached, and every read would go to the disk.
+	po.CacheSize += 2 * int64(po.MemTableSize)
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
