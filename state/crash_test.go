@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"pgregory.net/rapid"
@@ -182,40 +183,80 @@ func (h *history) check(t fatal, db state.Backend, survived map[int]bool) {
 	}
 }
 
-// TestTwinAfterCrash: a rebuild that was not finished leaves nothing.
-func TestTwinAfterCrash(t *testing.T) {
-	fs := vfs.NewCrashableMem()
-	o := state.PebbleOptions{Dir: "db", FS: fs}
-	db, err := state.OpenPebble(o)
+// storedKeys counts the keys of a database by their first byte.
+func storedKeys(t *testing.T, fs vfs.FS) map[byte]int {
+	t.Helper()
+	db, err := pebble.Open("db", &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := acquire(t, db, "s", state.KindKeyValue)
-	old := []state.ChangelogRow{{Key: []byte("\x00old"), Value: make([]byte, 9)}}
-	fresh := []state.ChangelogRow{{Key: []byte("\x00new"), Value: make([]byte, 9)}}
-	twin, err := p.Rebuild(context.Background())
-	if err := errors.Join(err, p.Restore(old, 1), twin.Restore(fresh, 2), db.Close()); err != nil {
+	i, err := db.NewIter(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	n := map[byte]int{}
+	for i.First(); i.Valid(); i.Next() {
+		n[i.Key()[0]]++
+	}
+	if err := errors.Join(i.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+type quiet struct{ pebble.Logger }
+
+func (quiet) Infof(string, ...any) {}
+
+// TestTwinAfterCrash: a rebuild that was not finished leaves nothing, and one that was leaves nothing of the old rows.
+func TestTwinAfterCrash(t *testing.T) {
+	o := state.PebbleOptions{Dir: "db", FS: vfs.NewMem()}
+	record := func(key string) []state.ChangelogRow {
+		return []state.ChangelogRow{{Key: []byte("\x00" + key), Value: make([]byte, 9)}}
+	}
+	const row, twins = 0x10, 0x03
+	for _, swap := range []bool{false, true} {
+		db, err := state.OpenPebble(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := acquire(t, db, "s", state.KindKeyValue)
+		if err := p.Restore(record("old"), 1); err != nil {
+			t.Fatal(err)
+		}
+		twin, err := p.Rebuild(context.Background())
+		if err := errors.Join(err, twin.Restore(record("new"), 2)); err != nil {
+			t.Fatal(err)
+		}
+		want, offset := "old", int64(1)
+		if swap {
+			want, offset = "new", 2
+			if err := twin.Swap(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := storedKeys(t, o.FS); !swap && (n[row] != 2 || n[twins] != 1) {
+			t.Errorf("with a twin: keys by first byte are %v", n)
+		}
+
 		if db, err = state.OpenPebble(o); err != nil {
 			t.Fatal(err)
 		}
 		p = acquire(t, db, "s", state.KindKeyValue)
-		if c := p.Checkpoint(); c.Offset != 1 {
-			t.Errorf("checkpoint is %+v", c)
+		if c := p.Checkpoint(); c.Offset != offset {
+			t.Errorf("swap %v: checkpoint is %+v", swap, c)
 		}
-		if _, found, err := p.Get(nil, []byte("old")); !found || err != nil {
-			t.Errorf("the row is gone (%v)", err)
-		}
-		if twin, err = p.Rebuild(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		if c := twin.Scan(nil, nil, false); c.Next() || c.Close() != nil {
-			t.Errorf("a new twin has row %q", c.Key())
+		if _, found, err := p.Get(nil, []byte(want)); !found || err != nil {
+			t.Errorf("swap %v: row %s is gone (%v)", swap, want, err)
 		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if n := storedKeys(t, o.FS); n[row] != 1 || n[twins] != 0 {
+			t.Errorf("swap %v: keys by first byte are %v", swap, n)
 		}
 	}
 }

@@ -217,6 +217,38 @@ func TestLoopAcrossFlush(t *testing.T) {
 	}
 }
 
+// TestFetchAfterAbort: an aborted flush expired windows, which are back afterwards.
+func TestFetchAfterAbort(t *testing.T) {
+	b := state.NewMemory()
+	s := windowCounters(t, b, nil)
+	fetched := func() (starts []int64) {
+		for row, err := range s.Fetch("k", 0, 100_000) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			starts = append(starts, row.Key.Start)
+		}
+		return starts
+	}
+	if err := errors.Join(s.Put("k", 0, 1), s.Put("k", 1000, 1)); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, b, s, 1)
+	if got := fetched(); len(got) != 2 {
+		t.Fatalf("fetched windows %d, want 2", got)
+	}
+	if err := errors.Join(s.Put("k", 50_000, 1), s.Flush(drop)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fetched(); len(got) != 1 || got[0] != 50_000 {
+		t.Fatalf("fetched windows %d, want that of 50000", got)
+	}
+	s.Abort()
+	if got := fetched(); len(got) != 2 || got[0] != 0 || got[1] != 1000 {
+		t.Errorf("after the abort fetched windows %d, want 0 and 1000", got)
+	}
+}
+
 // TestLoopPanics: what a loop had open is closed when its body panics; a database with an open cursor does not close.
 func TestLoopPanics(t *testing.T) {
 	b := openMemFS(t)

@@ -15,11 +15,9 @@ func (s *WindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Key
 			return
 		}
 		lo, _ := slices.BinarySearch(s.starts, max(from, s.bound()))
-		hi := len(s.starts)
-		if i, found := slices.BinarySearch(s.starts, to); found {
-			hi = i + 1
-		} else {
-			hi = i
+		hi, found := slices.BinarySearch(s.starts, to)
+		if found {
+			hi++
 		}
 		if lo >= hi {
 			return

@@ -195,6 +195,14 @@ func (m *keyValueModel) changing(t *rapid.T) {
 			m.live[k] = row{"x", m.now}
 		}
 		m.note(k)
+		if len(m.pending) > 0 && rapid.Bool().Draw(t, "apply") { // as on another goroutine
+			m.applySome(t)
+			_, found, err := m.store.Get("never put " + k) // reads below the cache
+			must(t, err)
+			if found {
+				t.Fatalf("a key that was never put is found")
+			}
+		}
 		if len(got) > 20 {
 			return
 		}
