@@ -181,7 +181,7 @@ func (a *App) work(ctx context.Context) error {
 	}
 	a.workers.Store(&workers)
 	a.setState(Rebalancing)
-	a.cfg.Logger.Info("runs", "application", a.graph.Application, "instance", a.instance, "workers", len(workers), "guarantee", a.cfg.Guarantee)
+	a.cfg.Logger.Info("runs", "application", a.graph.Application, "instance", a.instance, "workers", len(workers), "guarantee", a.cfg.Guarantee.String())
 
 	beside, stopBeside := context.WithCancel(a.hard)
 	var helpers, loops sync.WaitGroup

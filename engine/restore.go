@@ -111,7 +111,7 @@ func (r *restorer) report(j *restore) {
 	}
 	r.app.cfg.Observer.RestoreEnded(info)
 	r.log.Info("store restored", "store", info.Store, "partition", info.Partition, "records", info.Records,
-		"kept", !info.Empty && !info.Rebuilt, "took", info.Took.Round(time.Millisecond))
+		"kept", !info.Empty && !info.Rebuilt, "took", info.Took.Round(time.Millisecond).String())
 }
 
 // plan finds out from where to where the changelog must be read.

@@ -124,7 +124,7 @@ func (w *worker) run(ctx context.Context) error {
 			return err
 		}
 		backoff := min(5*time.Second, 100*time.Millisecond<<min(tries, 6))
-		w.log.Warn("worker starts anew with the committed state", "error", err, "after", backoff)
+		w.log.Warn("worker starts anew with the committed state", "error", err, "after", backoff.String())
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
