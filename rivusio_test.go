@@ -13,8 +13,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
@@ -136,6 +138,33 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %+v", r)
 	} else if !strings.Contains(r.errors, `"msg":"stopped"`) {
 		t.Errorf("logs are not JSON, or do not tell of the stop:\n%s", r.errors)
+	}
+}
+
+// The first group of a new cluster has no coordinator for a while; that is no reason to give up.
+func TestNewCluster(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "numbers", "doubles"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	unavailable := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 5})
+	ctx, stop := context.WithCancel(t.Context())
+	joined := make(chan struct{})
+	go func() {
+		defer stop()
+		if _, err := c.WaitGroupStable(t.Context(), "double", 1); err == nil {
+			close(joined)
+		}
+	}()
+	r := command(ctx, []Constructor{double}, at(t, c.ListenAddrs()[0])...)
+	select {
+	case <-joined:
+	default:
+		t.Error("the processor has not joined its group")
+	}
+	if r.code != ExitOK || unavailable.Hits() < 5 {
+		t.Errorf("got %+v after %d errors", r, unavailable.Hits())
 	}
 }
 

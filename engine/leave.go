@@ -83,14 +83,16 @@ func (a *App) describeGroup(ctx context.Context) (*kadm.DescribedGroup, error) {
 	var ok bool
 	for {
 		groups, err := a.adm.DescribeGroups(ctx, a.graph.Application)
+		group, ok = groups[a.graph.Application]
+		// The first group of a new cluster has no coordinator until the topic of offsets is made; the client reports that
+		// as an error of the request.
+		if kerr.IsRetriable(errors.Join(err, group.Err)) && sleep(ctx, 100*time.Millisecond) == nil {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("engine: describe group %q: %w", a.graph.Application, err)
 		}
-		group, ok = groups[a.graph.Application]
-		// The first group of a new cluster has no coordinator until the topic of offsets is made.
-		if !kerr.IsRetriable(group.Err) || sleep(ctx, 100*time.Millisecond) != nil {
-			break
-		}
+		break
 	}
 	switch {
 	case !ok, errors.Is(group.Err, kerr.GroupIDNotFound):
