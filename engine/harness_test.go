@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -269,10 +268,6 @@ func eachGuarantee(t *testing.T, f func(t *testing.T, g Guarantee)) {
 	for _, g := range []Guarantee{ExactlyOnce, AtLeastOnce} {
 		t.Run(g.String(), func(t *testing.T) { f(t, g) })
 	}
-}
-
-func isOneOf(err error, targets ...error) bool {
-	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // kill ends the App as a signal does that cannot be caught: nothing is committed, aborted or left.

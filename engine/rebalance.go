@@ -138,6 +138,7 @@ func (w *worker) follow() error {
 			w.addPartitions(e.partitions)
 			w.joined.Store(true)
 			w.wasMember = true
+			w.askAnew()
 		case partitionsRevoked, partitionsLost:
 			revoked = revoked || e.kind == partitionsLost || len(e.partitions) > 0
 			w.removePartitions(e.partitions)

@@ -67,7 +67,6 @@ type worker struct {
 	joined     atomic.Bool                // an assignment has come, maybe an empty one
 	settled    atomic.Bool                // all tasks of the assignment run
 	wasMember  bool                       // an assignment has come in this run
-	memberID   string                     // in the group, as of the last rebalance
 	published  atomic.Pointer[[]*running] // tasks, for snapshots
 	lastShown  time.Time
 }
