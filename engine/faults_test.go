@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ func TestChaos(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			r := newRig(t, map[string]int32{"in": 3, "out": 2})
+			r.keepEpochs()
 			var processes []*process
 			for _, name := range []string{"one", "two"} {
 				c := r.config(name)
@@ -98,6 +100,28 @@ func TestChaos(t *testing.T) {
 			r.wantEachOnce("out", wantWindowed(2000))
 		})
 	}
+}
+
+// keepEpochs answers, for every epoch of a partition's leader, that its records are still there, which they are: nothing
+// here truncates a log. kfake itself says that they are lost if the leader moved and nothing was written since, or if all
+// was purged.
+func (r *rig) keepEpochs() {
+	r.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		r.KeepControl()
+		asked := request.(*kmsg.OffsetForLeaderEpochRequest)
+		answer := asked.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, t := range asked.Topics {
+			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			topic.Topic = t.Topic
+			for _, p := range t.Partitions {
+				partition := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				partition.Partition, partition.LeaderEpoch, partition.EndOffset = p.Partition, p.LeaderEpoch, math.MaxInt64
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			answer.Topics = append(answer.Topics, topic)
+		}
+		return answer, nil, true
+	})
 }
 
 func (r *rig) disturb(rng *rand.Rand) {
