@@ -1,10 +1,8 @@
 package windows
 
 import (
-	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"time"
 )
 
@@ -30,31 +28,21 @@ func (t TimeWindow) Grace(d time.Duration) TimeWindow {
 // Validate returns every mistake in the definition, joined: durations must be whole milliseconds, 0 < advance ≤ size,
 // 0 ≤ grace, and size + grace must fit into a time.Duration.
 func (t TimeWindow) Validate() error {
-	var errs []error
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{{"size", t.size}, {"advance", t.advance}, {"grace", t.grace}} {
-		if d.name == "advance" && t.advance == t.size {
-			continue // said once
-		}
-		if d.value%time.Millisecond != 0 {
-			errs = append(errs, fmt.Errorf("windows: %s is %v, want whole milliseconds", d.name, d.value))
-		}
+	var m mistakes
+	m.whole("size", t.size)
+	if t.advance != t.size { // said once
+		m.whole("advance", t.advance)
 	}
+	m.whole("grace", t.grace)
 	if t.size <= 0 {
-		errs = append(errs, fmt.Errorf("windows: size is %v, want at least 1ms", t.size))
+		m.add("size is %v, want at least 1ms", t.size)
 	}
 	if t.advance != t.size && (t.advance <= 0 || t.advance > t.size) {
-		errs = append(errs, fmt.Errorf("windows: advance is %v, want 1ms to the size (%v)", t.advance, t.size))
+		m.add("advance is %v, want 1ms to the size (%v)", t.advance, t.size)
 	}
-	if t.grace < 0 {
-		errs = append(errs, fmt.Errorf("windows: grace is %v, want 0 or more", t.grace))
-	}
-	if t.size > 0 && t.grace > math.MaxInt64-t.size {
-		errs = append(errs, fmt.Errorf("windows: size %v and grace %v are together longer than %v", t.size, t.grace, time.Duration(math.MaxInt64)))
-	}
-	return errors.Join(errs...)
+	m.notNegative("grace", t.grace)
+	m.together("size", t.size, t.grace)
+	return m.err()
 }
 
 // Of yields the windows that contain a timestamp (ms), by ascending start.
@@ -104,10 +92,7 @@ func (t TimeWindow) String() string {
 	if t.advance != t.size {
 		s = fmt.Sprintf("hopping %v every %v", t.size, t.advance)
 	}
-	if t.grace != 0 {
-		s += fmt.Sprintf(", grace %v", t.grace)
-	}
-	return s
+	return withGrace(s, t.grace)
 }
 
 func (TimeWindow) definition() {}
