@@ -11,9 +11,16 @@ type Kind uint8
 
 // The kinds of stores.
 const (
-	KindKeyValue Kind = 1 // row key: the encoded key
-	KindWindow   Kind = 2 // row key: the start of the window, then the encoded key
+	KindKeyValue    Kind = 1 // row key: the encoded key
+	KindWindow      Kind = 2 // row key: the start of the window, then the encoded key
+	KindSession     Kind = 3 // row keys of segments (see segmentKey): by the end of the session, then its start
+	KindList        Kind = 4 // of segments: by time, then a number
+	KindVersioned   Kind = 5 // of segments: by the end of validity, then its start
+	KindDenseWindow Kind = 6 // of segments: by the start of the window
 )
+
+// timed reports whether row keys begin with a time, before which rows expire.
+func (k Kind) timed() bool { return k >= KindWindow && k <= KindDenseWindow }
 
 // String names the kind as in messages.
 func (k Kind) String() string {
@@ -22,6 +29,14 @@ func (k Kind) String() string {
 		return "key-value"
 	case KindWindow:
 		return "window"
+	case KindSession:
+		return "session"
+	case KindList:
+		return "list"
+	case KindVersioned:
+		return "versioned"
+	case KindDenseWindow:
+		return "dense window"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }

@@ -98,7 +98,7 @@ func (m *memory) Apply(_ context.Context, generations []*Generation) error {
 		for i := range g.rows {
 			t.put(g.key(i), g.value(i))
 		}
-		if t.kind == KindWindow && g.times.Kept > g.kept {
+		if t.kind.timed() && g.times.Kept > g.kept {
 			t.expire(g.times.Kept)
 		}
 		t.checkpoint = Checkpoint{Offset: g.offset, At: now, Times: g.times}
@@ -168,7 +168,7 @@ func (p *memoryPartition) Restore(rows []ChangelogRow, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if t.kind == KindWindow {
+	if t.kind.timed() {
 		t.expire(c.times.Kept)
 	}
 	for _, e := range c.order {

@@ -91,7 +91,7 @@ func (p *pebblePartition) put(b *pebble.Batch, key, value []byte) {
 // expire deletes the rows of windows that start before a time. Those before another time are gone already; ranges that
 // overlapped would make each other dear.
 func (p *pebblePartition) expire(b *pebble.Batch, gone, kept int64) error {
-	if p.tenure.id.Kind != KindWindow || kept <= gone {
+	if !p.tenure.id.Kind.timed() || kept <= gone {
 		return nil
 	}
 	from := p.prefix

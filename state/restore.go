@@ -19,7 +19,7 @@ type chunk struct {
 func newChunk(id StoreID, rows []ChangelogRow, times Times) (*chunk, error) {
 	c := &chunk{rows: rows, order: make([]keyEntry, 0, len(rows)), times: times}
 	minKey := 0
-	if id.Kind == KindWindow {
+	if id.Kind.timed() {
 		minKey = windows.TimeBytes
 	}
 	last := -1
@@ -49,7 +49,7 @@ func newChunk(id StoreID, rows []ChangelogRow, times Times) (*chunk, error) {
 	}
 	sortKeys(c.order, nil, 0, c.key)
 	c.deduplicate()
-	if id.Kind == KindWindow {
+	if id.Kind.timed() {
 		c.expire()
 	}
 	return c, nil

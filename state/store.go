@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/rivusio/rivusio/serde"
 )
@@ -276,6 +277,29 @@ func (c *core[V]) newGeneration() *Generation {
 	}
 	c.spareRows, c.spareChunks = nil, nil
 	return g
+}
+
+// expire drops the cached rows of groups that start before kept. A row that has yet to be emitted stays, but is not flushed.
+func (c *core[V]) expire(kept int64) {
+	c.cache.dirty = slices.DeleteFunc(c.cache.dirty, func(g *group) bool { return g.start < kept })
+	for start, g := range c.cache.groups {
+		if start >= kept {
+			continue
+		}
+		g.dirty, g.sorted = nil, 0
+		for _, i := range g.slots {
+			slot := c.cache.at(i)
+			if slot.dirty {
+				c.cache.clean(slot)
+			}
+			if !slot.changed {
+				c.cache.drop(slot)
+			}
+		}
+		if len(g.slots) == 0 {
+			c.cache.dropGroup(g)
+		}
+	}
 }
 
 // Commit implements [Store].

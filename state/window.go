@@ -158,6 +158,8 @@ func (s *WindowStore[K, V]) Flush(log func(key, value []byte) error) error {
 	if kept := s.bound(); kept > s.times.Kept {
 		s.times.Kept = kept
 		s.expire(kept)
+		i, _ := slices.BinarySearch(s.starts, kept)
+		s.starts = slices.Delete(s.starts, 0, i)
 	}
 	groups := s.cache.dirty
 	sortGroups(groups)
@@ -167,31 +169,6 @@ func (s *WindowStore[K, V]) Flush(log func(key, value []byte) error) error {
 	s.cache.dirty = groups[:0]
 	s.cache.budget.room()
 	return nil
-}
-
-// expire drops the cached rows of windows that start before kept. A row that has yet to be emitted stays, but is not flushed.
-func (s *WindowStore[K, V]) expire(kept int64) {
-	s.cache.dirty = slices.DeleteFunc(s.cache.dirty, func(g *group) bool { return g.start < kept })
-	for start, g := range s.cache.groups {
-		if start >= kept {
-			continue
-		}
-		g.dirty, g.sorted = nil, 0
-		for _, i := range g.slots {
-			slot := s.cache.at(i)
-			if slot.dirty {
-				s.cache.clean(slot)
-			}
-			if !slot.changed {
-				s.cache.drop(slot)
-			}
-		}
-		if len(g.slots) == 0 {
-			s.cache.dropGroup(g)
-		}
-	}
-	i, _ := slices.BinarySearch(s.starts, kept)
-	s.starts = slices.Delete(s.starts, 0, i)
 }
 
 // Commit implements [Store].
@@ -293,10 +270,15 @@ func (s *WindowStore[K, V]) keyed(rowKey []byte) (windows.Keyed[K], error) {
 }
 
 func (s *WindowStore[K, V]) window(start int64) windows.Window {
-	if start > math.MaxInt64-s.windows.SizeMs {
+	return windowFrom(start, s.windows.SizeMs)
+}
+
+// windowFrom is the window of a size (ms) that starts at a time.
+func windowFrom(start, sizeMs int64) windows.Window {
+	if start > math.MaxInt64-sizeMs {
 		return windows.Window{Start: start, End: math.MaxInt64}
 	}
-	return windows.Window{Start: start, End: start + s.windows.SizeMs}
+	return windows.Window{Start: start, End: start + sizeMs}
 }
 
 func sortGroups(groups []*group) {

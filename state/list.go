@@ -1,0 +1,139 @@
+package state
+
+import (
+	"iter"
+	"math"
+
+	"github.com/rivusio/rivusio/serde"
+)
+
+// List is a store of any number of rows per key and time, as operators and user code see it; see [KeyValue] for what holds
+// of values and loops. It is the window store of Kafka Streams that retains duplicates.
+//
+// With T the largest time ever appended and R the retention, a row is seen while its time >= T-R+1. An append of an older
+// row is ignored. The Timestamp of its rows is the time under which they were appended.
+type List[K, V any] interface {
+	// Append adds a row to those of a key at a time (ms). A null of the value's serde is ignored.
+	Append(k K, ts int64, v V) error
+	// Delete deletes all rows of a key at a time.
+	Delete(k K, ts int64) error
+	// Fetch reads the rows of one key from one time to another, both included: by time, then in the order of arrival.
+	Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error]
+	// Scan reads the rows of all keys from one time to another, both included: by time, then in the unsigned order of the
+	// encoded keys, then in the order of arrival.
+	Scan(from, to int64) iter.Seq2[Row[K, V], error]
+	// All is Scan over all times.
+	All() iter.Seq2[Row[K, V], error]
+}
+
+// ListConfig says for how long a store keeps rows.
+type ListConfig struct {
+	RetentionMs int64 // R of [List]; at least 1
+}
+
+// ListRow is a row of one key. Timestamp is its time (ms).
+type ListRow[V any] struct {
+	Timestamp int64
+	Value     V
+}
+
+// ListStore is one partition of a list store. It implements [Store] and [List].
+type ListStore[K, V any] struct{ segments[K, V] }
+
+// NewList makes the store of a partition. Keys are the same if their encodings are.
+func NewList[K, V any](c Config, l ListConfig, k serde.Serde[K], v serde.Serde[V]) *ListStore[K, V] {
+	s := &ListStore[K, V]{newSegments(c, l.RetentionMs, k, v)}
+	s.cache.budget.join(&s.cache)
+	return s
+}
+
+// AppendKept is Append. It is false if the row is older than what is kept.
+func (s *ListStore[K, V]) AppendKept(k K, ts int64, v V) (kept bool, err error) {
+	if ts < s.bound() {
+		return false, nil
+	}
+	if s.isNull != nil && s.isNull(v) {
+		return true, nil
+	}
+	if err := s.encode(k); err != nil {
+		return false, err
+	}
+	rows, err := s.find(ts, ts)
+	if err != nil {
+		return false, err
+	}
+	next := int64(0)
+	if n := len(rows); n > 0 {
+		next = rows[n-1].sub + 1
+	}
+	return s.put(ts, next, v, ts)
+}
+
+// Find appends to dst the rows of a key from one time (ms) to another, both included: by time, then in the order of
+// arrival.
+func (s *ListStore[K, V]) Find(dst []ListRow[V], k K, from, to int64) ([]ListRow[V], error) {
+	if err := s.encode(k); err != nil {
+		return dst, err
+	}
+	rows, err := s.find(from, to)
+	for i := range rows {
+		dst = append(dst, ListRow[V]{rows[i].time, rows[i].value})
+	}
+	return dst, err
+}
+
+// Append implements [List].
+func (s *ListStore[K, V]) Append(k K, ts int64, v V) error {
+	_, err := s.AppendKept(k, ts, v)
+	return err
+}
+
+// Delete implements [List].
+func (s *ListStore[K, V]) Delete(k K, ts int64) error {
+	if err := s.encode(k); err != nil {
+		return err
+	}
+	rows, err := s.find(ts, ts)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := s.delete(ts, rows[i].sub, s.timestamp()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fetch implements [List].
+func (s *ListStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) {
+		rows, err := s.Find(nil, k, from, to)
+		if err != nil {
+			yield(Row[K, V]{}, err)
+			return
+		}
+		for _, r := range rows {
+			if !yield(Row[K, V]{Key: k, Value: r.Value, Timestamp: r.Timestamp}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Scan implements [List].
+func (s *ListStore[K, V]) Scan(from, to int64) iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) {
+		err := s.scanTimes(from, to, true, func(k K, e entry[V]) bool {
+			return yield(Row[K, V]{Key: k, Value: e.value, Timestamp: e.time}, nil)
+		})
+		if err != nil {
+			yield(Row[K, V]{}, err)
+		}
+	}
+}
+
+// All implements [List].
+func (s *ListStore[K, V]) All() iter.Seq2[Row[K, V], error] {
+	return s.Scan(math.MinInt64, math.MaxInt64)
+}

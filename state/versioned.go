@@ -1,0 +1,236 @@
+package state
+
+import (
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/rivusio/rivusio/serde"
+)
+
+// StillValid is the end of a version that no other has replaced.
+const StillValid int64 = math.MaxInt64
+
+// Versioned is a store of the versions of each key's value, as operators and user code see it; see [KeyValue] for what
+// holds of values and loops. A version is valid from its timestamp until that of the next one (KIP-889).
+//
+// With T the largest timestamp ever put and H the history, puts and deletes with a timestamp < T-H are refused, and
+// versions that ceased to be valid at or before T-H are forgotten. The latest version of a key is kept for ever.
+type Versioned[K, V any] interface {
+	// Put adds the version of a key that is valid from ts (ms), or replaces the one there. latest says that no later one is
+	// known, kept that it is not older than the history. A null of the value's serde deletes.
+	Put(k K, v V, ts int64) (latest, kept bool, err error)
+	// Delete says that from ts on the key has no value, until the next version. It returns what Put does.
+	Delete(k K, ts int64) (latest, kept bool, err error)
+	// Get returns the latest version, if the key was not deleted.
+	Get(k K) (VersionedRow[V], bool, error)
+	// GetAsOf returns the version that was valid at ts. Before the history, only the latest version is found.
+	GetAsOf(k K, ts int64) (VersionedRow[V], bool, error)
+	// History reads the versions of a key that were valid at any time from one to another, both included, the newest first.
+	History(k K, from, to int64) iter.Seq2[VersionedRow[V], error]
+	// All reads the latest versions, in the unsigned order of the encoded keys. The Timestamp is that of the version.
+	All() iter.Seq2[Row[K, V], error]
+}
+
+// VersionedRow is a version of a value, valid from one time (ms) to another, which is not in it.
+type VersionedRow[V any] struct {
+	Value    V
+	From, To int64 // To is StillValid for the latest
+}
+
+// VersionedConfig says how far back versions are kept.
+type VersionedConfig struct {
+	HistoryMs int64 // H of [Versioned]; 0 or more
+}
+
+// VersionedStore is one partition of a versioned store. It implements [Store] and [Versioned].
+//
+// Its rows lie by the end of validity, then its start; that of the latest version is (StillValid, 0). A delete is a version
+// that is void. If it is the latest, its row ends when it starts, so that it expires like the others.
+type VersionedStore[K, V any] struct {
+	segments[K, version[V]]
+	historyMs int64
+	valueNull func(V) bool
+}
+
+// version is a value, or that there is none.
+type version[V any] struct {
+	value V
+	void  bool
+}
+
+// versionSerde writes nothing for a void version, else a byte, 1, and the value.
+type versionSerde[V any] struct{ serde.Serde[V] }
+
+func (s versionSerde[V]) Append(dst []byte, v version[V]) ([]byte, error) {
+	if v.void {
+		return dst, nil
+	}
+	return s.Serde.Append(append(dst, 1), v.value)
+}
+
+func (s versionSerde[V]) Decode(b []byte) (v version[V], err error) {
+	if len(b) == 0 {
+		return version[V]{void: true}, nil
+	}
+	v.value, err = s.Serde.Decode(b[1:])
+	return v, err
+}
+
+// NewVersioned makes the store of a partition. Keys are the same if their encodings are.
+func NewVersioned[K, V any](c Config, w VersionedConfig, k serde.Serde[K], v serde.Serde[V]) *VersionedStore[K, V] {
+	s := &VersionedStore[K, V]{
+		segments: newSegments[K, version[V]](c, w.HistoryMs, k, versionSerde[V]{v}), historyMs: w.HistoryMs, valueNull: serde.IsNull(v),
+	}
+	s.cache.budget.join(&s.cache)
+	return s
+}
+
+// Put implements [Versioned].
+func (s *VersionedStore[K, V]) Put(k K, v V, ts int64) (latest, kept bool, err error) {
+	return s.add(k, version[V]{value: v, void: s.valueNull != nil && s.valueNull(v)}, ts)
+}
+
+// Delete implements [Versioned].
+func (s *VersionedStore[K, V]) Delete(k K, ts int64) (latest, kept bool, err error) {
+	return s.add(k, version[V]{void: true}, ts)
+}
+
+func (s *VersionedStore[K, V]) add(k K, v version[V], ts int64) (latest, kept bool, err error) {
+	if s.times.Put != NoTime && ts < s.times.Put-s.historyMs {
+		return false, false, nil
+	}
+	if err := s.encode(k); err != nil {
+		return false, false, err
+	}
+	s.times.Put = max(s.times.Put, ts)
+	rows, err := s.find(ts, StillValid)
+	if err != nil {
+		return false, false, err
+	}
+	// The row of the version before or at ts, and the first one after it: rows that end later than ts.
+	rows = slices.DeleteFunc(slices.Clone(rows), func(e entry[version[V]]) bool { return e.time == ts && e.sub < ts })
+	if len(rows) == 0 {
+		return true, true, s.putLatest(v, ts)
+	}
+	first := rows[0]
+	switch start := s.start(first); {
+	case s.isLatest(first) && start <= ts:
+		if err := s.delete(first.time, first.sub, ts); err != nil {
+			return false, false, err
+		}
+		if start < ts {
+			if err := s.write(ts, start, first.value); err != nil {
+				return false, false, err
+			}
+		}
+		return true, true, s.putLatest(v, ts)
+	case start <= ts: // it is split, or replaced
+		if start < ts {
+			if err := s.write(ts, start, first.value); err != nil {
+				return false, false, err
+			}
+			if err := s.delete(first.time, start, ts); err != nil {
+				return false, false, err
+			}
+		}
+		return false, true, s.write(first.time, ts, v)
+	default:
+		return false, true, s.write(start, ts, v)
+	}
+}
+
+// start is when the version of a row begins to be valid.
+func (s *VersionedStore[K, V]) start(e entry[version[V]]) int64 {
+	if e.time == StillValid {
+		return e.timestamp
+	}
+	return e.sub
+}
+
+// isLatest reports whether no version follows that of a row.
+func (s *VersionedStore[K, V]) isLatest(e entry[version[V]]) bool {
+	return e.time == StillValid || e.time == e.sub
+}
+
+func (s *VersionedStore[K, V]) putLatest(v version[V], ts int64) error {
+	if v.void {
+		return s.write(ts, ts, v)
+	}
+	return s.write(StillValid, ts, v)
+}
+
+// write puts the row of a version that is valid from one time to another, if it ends within the history.
+func (s *VersionedStore[K, V]) write(to, from int64, v version[V]) error {
+	sub := from
+	if to == StillValid {
+		sub = 0
+	}
+	_, err := s.putAt(to, sub, v, from)
+	return err
+}
+
+// Get implements [Versioned].
+func (s *VersionedStore[K, V]) Get(k K) (VersionedRow[V], bool, error) {
+	if err := s.encode(k); err != nil {
+		return VersionedRow[V]{}, false, err
+	}
+	e, found, err := s.get(StillValid, 0)
+	return s.rowOf(e), found, err
+}
+
+func (s *VersionedStore[K, V]) rowOf(e entry[version[V]]) VersionedRow[V] {
+	return VersionedRow[V]{Value: e.value.value, From: s.start(e), To: e.time}
+}
+
+// GetAsOf implements [Versioned].
+func (s *VersionedStore[K, V]) GetAsOf(k K, ts int64) (VersionedRow[V], bool, error) {
+	row, found, err := s.Get(k)
+	if err != nil || found && row.From <= ts {
+		return row, found, err
+	}
+	if ts < s.times.Put-s.historyMs || ts == math.MaxInt64 {
+		return VersionedRow[V]{}, false, nil
+	}
+	rows, err := s.find(ts+1, StillValid)
+	if err != nil || len(rows) == 0 || rows[0].value.void || s.start(rows[0]) > ts {
+		return VersionedRow[V]{}, false, err
+	}
+	return s.rowOf(rows[0]), true, nil
+}
+
+// History implements [Versioned].
+func (s *VersionedStore[K, V]) History(k K, from, to int64) iter.Seq2[VersionedRow[V], error] {
+	return func(yield func(VersionedRow[V], error) bool) {
+		if err := s.encode(k); err != nil {
+			yield(VersionedRow[V]{}, err)
+			return
+		}
+		if from == math.MaxInt64 {
+			return
+		}
+		found, err := s.find(from+1, StillValid)
+		if err != nil {
+			yield(VersionedRow[V]{}, err)
+			return
+		}
+		rows := slices.Clone(found)
+		for _, e := range slices.Backward(rows) {
+			if !e.value.void && s.start(e) <= to && !yield(s.rowOf(e), nil) {
+				return
+			}
+		}
+	}
+}
+
+// All implements [Versioned].
+func (s *VersionedStore[K, V]) All() iter.Seq2[Row[K, V], error] {
+	return func(yield func(Row[K, V], error) bool) {
+		err := s.scanTimes(StillValid, StillValid, true, func(k K, e entry[version[V]]) bool {
+			return yield(Row[K, V]{Key: k, Value: e.value.value, Timestamp: e.timestamp}, nil)
+		})
+		if err != nil {
+			yield(Row[K, V]{}, err)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package state
+
+import (
+	"iter"
+	"math"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// WindowRow is a window of one key. Timestamp is the event time (ms) of its last update.
+type WindowRow[V any] struct {
+	Start     int64
+	Value     V
+	Timestamp int64
+}
+
+// DenseWindowStore is one partition of a window store whose windows start anywhere, many of them for each key, as sliding
+// windows do. It implements [Store] and [Window]. Rows of one key lie together, so that reading a key costs what the key
+// has, however many starts the other keys have.
+type DenseWindowStore[K, V any] struct {
+	segments[K, V]
+	sizeMs int64
+}
+
+// NewDenseWindow makes the store of a partition. Keys are the same if their encodings are.
+func NewDenseWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *DenseWindowStore[K, V] {
+	s := &DenseWindowStore[K, V]{newSegments(c, w.RetentionMs, k, v), w.SizeMs}
+	s.cache.budget.join(&s.cache)
+	return s
+}
+
+// HoldFrom is that of [WindowStore].
+func (s *DenseWindowStore[K, V]) HoldFrom(start int64) { s.holdFrom(start) }
+
+// OnCommit makes EmitDirty call emit for every changed row; a deleted one is not present, and its timestamp is that of the
+// delete. It is set once, before the first change.
+func (s *DenseWindowStore[K, V]) OnCommit(emit func(k K, start int64, value V, present bool, timestamp int64) error) {
+	s.onCommit(func(k K, start, _ int64, value V, present bool, timestamp int64) error {
+		return emit(k, start, value, present, timestamp)
+	})
+}
+
+// Find appends to dst the rows of a key whose windows start from one time (ms) to another, both included, in that order.
+func (s *DenseWindowStore[K, V]) Find(dst []WindowRow[V], k K, fromStart, toStart int64) ([]WindowRow[V], error) {
+	if err := s.encode(k); err != nil {
+		return dst, err
+	}
+	rows, err := s.find(fromStart, toStart)
+	for i := range rows {
+		dst = append(dst, WindowRow[V]{rows[i].time, rows[i].value, rows[i].timestamp})
+	}
+	return dst, err
+}
+
+// PutKept is Put with a timestamp of the caller's. It is false if the window is older than what is kept.
+func (s *DenseWindowStore[K, V]) PutKept(k K, start int64, v V, timestamp int64) (kept bool, err error) {
+	if err := s.encode(k); err != nil {
+		return false, err
+	}
+	return s.put(start, 0, v, timestamp)
+}
+
+// Remove deletes a row, if there is one.
+func (s *DenseWindowStore[K, V]) Remove(k K, start int64) error {
+	if err := s.encode(k); err != nil {
+		return err
+	}
+	if start >= s.bound() {
+		s.times.Put = max(s.times.Put, start)
+	}
+	return s.delete(start, 0, s.timestamp())
+}
+
+// Get implements [Window].
+func (s *DenseWindowStore[K, V]) Get(k K, start int64) (v V, found bool, err error) {
+	if err := s.encode(k); err != nil {
+		return v, false, err
+	}
+	e, found, err := s.get(start, 0)
+	return e.value, found, err
+}
+
+// Put implements [Window].
+func (s *DenseWindowStore[K, V]) Put(k K, start int64, v V) error {
+	_, err := s.PutKept(k, start, v, s.timestamp())
+	return err
+}
+
+// Delete implements [Window].
+func (s *DenseWindowStore[K, V]) Delete(k K, start int64) error { return s.Remove(k, start) }
+
+// Fetch implements [Window].
+func (s *DenseWindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
+		rows, err := s.Find(nil, k, from, to)
+		if err != nil {
+			yield(Row[windows.Keyed[K], V]{}, err)
+			return
+		}
+		for _, r := range rows {
+			if !yield(Row[windows.Keyed[K], V]{Key: windows.Key(k, windowFrom(r.Start, s.sizeMs)), Value: r.Value, Timestamp: r.Timestamp}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Scan implements [Window].
+func (s *DenseWindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
+		err := s.scanTimes(from, to, true, func(k K, e entry[V]) bool {
+			key := windows.Key(k, windowFrom(e.time, s.sizeMs))
+			return yield(Row[windows.Keyed[K], V]{Key: key, Value: e.value, Timestamp: e.timestamp}, nil)
+		})
+		if err != nil {
+			yield(Row[windows.Keyed[K], V]{}, err)
+		}
+	}
+}
+
+// All implements [Window].
+func (s *DenseWindowStore[K, V]) All() iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.Scan(math.MinInt64, math.MaxInt64)
+}
