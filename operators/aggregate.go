@@ -12,6 +12,10 @@ type Aggregator[K, V, A any] struct {
 	Add func(k K, v V, a A) A
 	// IsNull tells which aggregates are null; such a result deletes the row. Nil means none.
 	IsNull func(A) bool
+	// SendOld forwards the row before each update too. Clone then copies it before Add may change it in place; nil if
+	// aggregates of this type cannot be changed in place (serde.Cloner).
+	SendOld bool
+	Clone   func(A) (A, error)
 }
 
 // CountRecords counts. It never looks at the values.
@@ -58,11 +62,7 @@ const (
 func Aggregate[K, V, A any](c *Context, store *state.KeyValueStore[K, A], agg Aggregator[K, V, A], emit Emit, next Forward[K, Change[A]]) Forward[K, V] {
 	var o Record[K, Change[A]]
 	if emit == EmitOnCommit {
-		store.OnCommit(func(k K, slot *state.Slot[A]) error {
-			o = Record[K, Change[A]]{Key: k, Timestamp: slot.Timestamp, NullValue: !slot.Present}
-			o.Value.New = slot.Value
-			return next(&o)
-		})
+		store.OnCommit(commitChanges(store, agg.SendOld, next))
 	}
 	return func(r *Record[K, V]) error {
 		if r.NullKey {
@@ -77,6 +77,10 @@ func Aggregate[K, V, A any](c *Context, store *state.KeyValueStore[K, A], agg Ag
 		if err != nil {
 			return err
 		}
+		old, err := agg.old(slot)
+		if err != nil {
+			return err
+		}
 		a, timestamp := agg.apply(slot, r)
 		null := agg.IsNull != nil && agg.IsNull(a)
 		if null {
@@ -88,10 +92,37 @@ func Aggregate[K, V, A any](c *Context, store *state.KeyValueStore[K, A], agg Ag
 		if emit == EmitOnCommit {
 			return nil
 		}
-		o = Record[K, Change[A]]{Key: r.Key, Timestamp: timestamp, Headers: r.Headers, NullValue: null}
-		o.Value.New = a
+		old.New = a
+		o = Record[K, Change[A]]{Key: r.Key, Value: old, Timestamp: timestamp, Headers: r.Headers, NullValue: null}
 		return next(&o)
 	}
+}
+
+// commitChanges forwards the row of a slot as it is at a commit, beside the row of the commit before if that is asked for.
+func commitChanges[K, V any](store *state.KeyValueStore[K, V], sendOld bool, next Forward[K, Change[V]]) func(K, *state.Slot[V]) error {
+	var o Record[K, Change[V]]
+	return func(k K, slot *state.Slot[V]) (err error) {
+		o = Record[K, Change[V]]{Key: k, Timestamp: slot.Timestamp, NullValue: !slot.Present}
+		o.Value.New = slot.Value
+		if sendOld {
+			if o.Value.Old, o.Value.HasOld, err = store.Previous(slot); err != nil {
+				return err
+			}
+		}
+		return next(&o)
+	}
+}
+
+// old is the Change of a slot's present row, which is about to become the old one, as far as that is asked for.
+func (g *Aggregator[K, V, A]) old(slot *state.Slot[A]) (c Change[A], err error) {
+	if !g.SendOld || !slot.Present {
+		return c, nil
+	}
+	c.Old, c.HasOld = slot.Value, true
+	if g.Clone != nil {
+		c.Old, err = g.Clone(slot.Value)
+	}
+	return c, err
 }
 
 // apply adds a record to the aggregate of a slot and returns the new one with its timestamp. It leaves the slot alone.

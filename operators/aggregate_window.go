@@ -36,6 +36,12 @@ func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed
 		w.Store.OnCommit(func(k K, start int64, slot *state.Slot[A]) error {
 			op.o = Record[windows.Keyed[K], Change[A]]{Key: op.key(k, start), Timestamp: slot.Timestamp, NullValue: !slot.Present}
 			op.o.Value.New = slot.Value
+			if w.Aggregator.SendOld {
+				var err error
+				if op.o.Value.Old, op.o.Value.HasOld, err = w.Store.Previous(slot); err != nil {
+					return err
+				}
+			}
 			return next(&op.o)
 		})
 	}
@@ -88,6 +94,10 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 		w.c.Drop(Expired)
 		return nil
 	}
+	change, err := w.Aggregator.old(slot)
+	if err != nil {
+		return err
+	}
 	a, timestamp := w.Aggregator.apply(slot, r)
 	null := w.Aggregator.IsNull != nil && w.Aggregator.IsNull(a)
 	if null {
@@ -99,8 +109,8 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 	if w.Emit != EmitOnUpdate {
 		return nil
 	}
-	w.o = Record[windows.Keyed[K], Change[A]]{Key: w.key(r.Key, start), Timestamp: timestamp, Headers: r.Headers, NullValue: null}
-	w.o.Value.New = a
+	change.New = a
+	w.o = Record[windows.Keyed[K], Change[A]]{Key: w.key(r.Key, start), Value: change, Timestamp: timestamp, Headers: r.Headers, NullValue: null}
 	return w.next(&w.o)
 }
 
@@ -137,4 +147,15 @@ func (w *windowAggregate[K, V, A]) nextStart(closeTime int64) int64 {
 // hold keeps the rows of windows that have not been emitted, whatever the retention says.
 func (w *windowAggregate[K, V, A]) hold() {
 	w.Store.HoldFrom(max(0, w.time.Emitted()-w.size+1))
+}
+
+// WindowRows is the [Lookup] of a window store.
+func WindowRows[K, V any](store *state.WindowStore[K, V]) Lookup[windows.Keyed[K], V] {
+	return func(k windows.Keyed[K]) (v V, timestamp int64, ok bool, err error) {
+		slot, kept, err := store.Lookup(k.Key, k.Start)
+		if err != nil || !kept || !slot.Present {
+			return v, 0, false, err
+		}
+		return slot.Value, slot.Timestamp, true, nil
+	}
 }

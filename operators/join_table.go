@@ -1,14 +1,11 @@
 package operators
 
-import (
-	"github.com/rivusio/rivusio/serde"
-	"github.com/rivusio/rivusio/state"
-)
+import "github.com/rivusio/rivusio/serde"
 
 // JoinTable joins each record of a stream with the present row of its key in a table; a record without one gives no
 // result. Only records of the stream give results, with their own timestamp and headers. Null keys, and null values
 // whatever the serde, are dropped and counted (Kafka Streams, KStreamKTableJoin).
-func JoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f func(K, V, V2) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
+func JoinTable[K, V, V2, R any](c *Context, table Lookup[K, V2], f func(K, V, V2) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
 	var o Record[K, R]
 	return func(r *Record[K, V]) error {
 		if r.NullKey {
@@ -19,11 +16,11 @@ func JoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f
 			c.Drop(NullValue)
 			return nil
 		}
-		slot, err := table.Lookup(r.Key)
-		if err != nil || !slot.Present {
+		row, _, ok, err := table(r.Key)
+		if err != nil || !ok {
 			return err
 		}
-		o = Record[K, R]{Key: r.Key, Value: f(r.Key, r.Value, slot.Value), Timestamp: r.Timestamp, Headers: r.Headers}
+		o = Record[K, R]{Key: r.Key, Value: f(r.Key, r.Value, row), Timestamp: r.Timestamp, Headers: r.Headers}
 		o.NullValue = out.Value != nil && out.Value(o.Value)
 		return next(&o)
 	}
@@ -31,7 +28,7 @@ func JoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f
 
 // LeftJoinTable is [JoinTable] that gives a result for every record; f is told when the table has no row. A null key has
 // none (KIP-962).
-func LeftJoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2], f func(K, V, serde.Optional[V2]) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
+func LeftJoinTable[K, V, V2, R any](c *Context, table Lookup[K, V2], f func(K, V, serde.Optional[V2]) R, out Nulls[K, R], next Forward[K, R]) Forward[K, V] {
 	var o Record[K, R]
 	return func(r *Record[K, V]) error {
 		if r.NullValue {
@@ -40,11 +37,10 @@ func LeftJoinTable[K, V, V2, R any](c *Context, table *state.KeyValueStore[K, V2
 		}
 		var row serde.Optional[V2]
 		if !r.NullKey {
-			slot, err := table.Lookup(r.Key)
-			if err != nil {
+			var err error
+			if row.Value, _, row.OK, err = table(r.Key); err != nil {
 				return err
 			}
-			row = serde.Optional[V2]{Value: slot.Value, OK: slot.Present}
 		}
 		o = Record[K, R]{Key: r.Key, Value: f(r.Key, r.Value, row), Timestamp: r.Timestamp, Headers: r.Headers, NullKey: r.NullKey}
 		o.NullValue = out.Value != nil && out.Value(o.Value)

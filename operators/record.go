@@ -24,11 +24,14 @@ type Record[K, V any] struct {
 type Forward[K, V any] func(*Record[K, V]) error
 
 // Change is an update of a table's row on its way to the operators below. New is the row after the update; a delete
-// is a record whose NullValue is set. Old is the row before it, and only there (HasOld) where an operator below asked
-// for old values when the topology was built.
+// is a record whose NullValue is set. Old is the row before it: HasOld is false if there was none, and also where no
+// operator below asked for old values when the topology was built.
 type Change[V any] struct {
 	New, Old V
 	HasOld   bool
+	// Superseded marks a change of a versioned table that is not its latest: a row with a later timestamp is there already
+	// (Kafka Streams' Change.isLatest, KIP-914).
+	Superseded bool
 }
 
 // Nulls says which nulls the serdes of a stream have a value for (serde.Nullable, serde.Pointer, serde.Bytes); a nil

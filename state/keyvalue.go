@@ -100,6 +100,11 @@ func (s *KeyValueStore[K, V]) OnCommit(emit func(k K, slot *Slot[V]) error) {
 	})
 }
 
+// Previous is the value of a slot's row as of the last flush: what the listener of OnCommit told last.
+func (s *KeyValueStore[K, V]) Previous(slot *Slot[V]) (v V, found bool, err error) {
+	return s.previous(slot)
+}
+
 // Flush implements [Store].
 func (s *KeyValueStore[K, V]) Flush(log func(key, value []byte) error) error {
 	groups := s.cache.dirty

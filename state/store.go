@@ -144,6 +144,16 @@ func (c *core[V]) decode(row []byte) (v V, timestamp int64, err error) {
 	return v, timestamp, nil
 }
 
+// previous is the row of a slot as of the last flush, under what is cached.
+func (c *core[V]) previous(s *Slot[V]) (v V, found bool, err error) {
+	row, found, err := c.read([]byte(s.key))
+	if err != nil || !found {
+		return v, false, err
+	}
+	v, _, err = c.decode(row)
+	return v, err == nil, err
+}
+
 // load makes the slot of a row that is not cached, and reads the row.
 func (c *core[V]) load(start int64, rowKey []byte) (*Slot[V], error) {
 	row, found, err := c.read(rowKey)

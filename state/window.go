@@ -153,6 +153,11 @@ func (s *WindowStore[K, V]) OnCommit(emit func(k K, start int64, slot *Slot[V]) 
 	})
 }
 
+// Previous is the value of a slot's row as of the last flush: what the listener of OnCommit told last.
+func (s *WindowStore[K, V]) Previous(slot *Slot[V]) (v V, found bool, err error) {
+	return s.previous(slot)
+}
+
 // Flush implements [Store].
 func (s *WindowStore[K, V]) Flush(log func(key, value []byte) error) error {
 	if kept := s.bound(); kept > s.times.Kept {

@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"time"
+
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
@@ -97,16 +99,24 @@ func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOptio
 	b := g.s.b
 	o := b.storeOptions("aggregation "+store, opts, optsKeyValue)
 	s := g.stream(store)
-	n := b.node(op, storeNodeName(op, store), s.from)
+	n := b.node(op, o.nodeName(op, store), s.from)
 	k, a := serdesOf(b, store, o, s.k, a)
 	needSerdes(b, n, k, a)
-	t := Table[K, A]{b: b, from: n, k: k, v: a, rows: keyValueStore(b, n, store, o, k, a)}
+	t := keepRows(b, n, store, o, k, a)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		next := graph.Next[K, operators.Change[A]](in, n)
-		return operators.Enter(c, operators.Aggregate(c, storeOf[tableRows[K, A]](in, store), agg(a), o.emit(), next))
+		return operators.Enter(c, operators.Aggregate(c, storeOf[*state.KeyValueStore[K, A]](in, store), sending(agg(a), t.old, a), o.emit(), next))
 	}
-	return t
+	return Table[K, A]{t}
+}
+
+// sending is an aggregator that sends old rows if an operator below asked for them.
+func sending[K, V, A any](agg operators.Aggregator[K, V, A], old *oldRows, a serde.Serde[A]) operators.Aggregator[K, V, A] {
+	if agg.SendOld = old.wanted; agg.SendOld {
+		agg.Clone = serde.Cloner(a)
+	}
+	return agg
 }
 
 // Windowed groups the records by window too. definition is a [windows.TimeWindow].
@@ -162,7 +172,7 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 	b := w.g.s.b
 	o := b.storeOptions("aggregation "+store, opts, optsWindow)
 	s := w.g.stream(store)
-	n := b.node(op, storeNodeName(op, store), s.from)
+	n := b.node(op, o.nodeName(op, store), s.from)
 	k, a := serdesOf(b, store, o, s.k, a)
 	needSerdes(b, n, k, a)
 	emit := o.emit()
@@ -179,15 +189,22 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 		}
 		retentionMs = o.retention.Milliseconds()
 	}
-	connect(b.store(&graph.Store{Name: store, Kind: state.KindWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+	kept := b.store(&graph.Store{Name: store, Kind: state.KindWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
 		return state.NewWindow(c, state.WindowConfig{SizeMs: w.def.SizeMs(), RetentionMs: retentionMs}, k, a)
-	}}, o), n)
+	}}, o)
+	connect(kept, n)
+	t := WindowedTable[K, A]{base: k, closesMs: w.def.GraceMs(), rows: rows[windows.Keyed[K], A]{
+		b: b, from: n, k: windows.TimeKeySerde(k, time.Duration(w.def.SizeMs())*time.Millisecond), v: a, old: keptRows(), stores: []*graph.Store{kept},
+		lookup: func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
+			return operators.WindowRows(storeOf[*state.WindowStore[K, A]](in, store))
+		},
+	}}
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		return operators.Enter(c, operators.WindowAggregate[K, V, A]{
-			Windows: w.def, Store: storeOf[*state.WindowStore[K, A]](in, store), Aggregator: agg(a), Emit: emit,
+			Windows: w.def, Store: storeOf[*state.WindowStore[K, A]](in, store), Aggregator: sending(agg(a), t.old, a), Emit: emit,
 			Nulls: s.nulls(), CountNulls: countNulls,
 		}.Forward(c, graph.Next[windows.Keyed[K], operators.Change[A]](in, n)))
 	}
-	return WindowedTable[K, A]{b: b, from: n, k: k, v: a, def: w.def}
+	return t
 }

@@ -38,8 +38,9 @@ const (
 	optNoChangelog
 	optRetention
 	optEmitOnCommit
+	optAs
 
-	optsKeyValue = optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
+	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
 	optsWindow   = optsKeyValue | optRetention
 )
 
@@ -51,6 +52,8 @@ type nodeOptions struct {
 }
 
 type storeOptions struct {
+	name         string
+	as           string
 	undecodable  operators.Undecodable
 	k, v         any // serdes of the store's types
 	inMemory     bool
@@ -100,10 +103,30 @@ type storeOption struct {
 func (s storeOption) store(o *storeOptions)       { s.do(o) }
 func (s storeOption) option() (optionSet, string) { return s.set, s.name }
 
+// NameOption is an option of any operator.
+type NameOption struct{ name string }
+
+func (n NameOption) node(o *nodeOptions)         { o.name = n.name }
+func (n NameOption) store(o *storeOptions)       { o.name = n.name }
+func (n NameOption) option() (optionSet, string) { return optName, "Named" }
+
 // Named gives an operator its name: in errors, metrics and descriptions, and of the repartition topic in front of a
-// grouping or a join. Default: a generated name, and for a grouping's topic the name of the store.
-func Named(name string) NodeOption {
-	return nodeOption{optName, "Named", func(o *nodeOptions) { o.name = name }}
+// grouping or a join. Default: a generated name, of an operator with a store one made of the store's, and for a grouping's
+// topic the name of the store.
+func Named(name string) NameOption { return NameOption{name} }
+
+// As keeps the rows of a derived table in a store of that name. Default: they are not kept, and computed where an operator
+// below looks them up.
+func As(name string) StoreOption {
+	return storeOption{optAs, "As", func(o *storeOptions) { o.as = name }}
+}
+
+// nodeName is the name of an operator with a store: the one of [Named], else one made of the store's, if it has one.
+func (o storeOptions) nodeName(op, store string) string {
+	if o.name != "" || store == "" {
+		return o.name
+	}
+	return store + "-" + op
 }
 
 // SourceOption is an option of whatever reads a topic, stream or table.

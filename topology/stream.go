@@ -345,7 +345,7 @@ func initialise[K, V, K2, V2 any](c *operators.Context, init func(*operators.Con
 //
 // Options: [Named].
 func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, opJoinTable, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+	return joinTable(s, t, opJoinTable, f != nil, opts, func(c *operators.Context, rows operators.Lookup[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.JoinTable(c, rows, f, out, next)
 	})
 }
@@ -354,7 +354,7 @@ func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, o
 //
 // Options: [Named].
 func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, opLeftJoinTable, f != nil, opts, func(c *operators.Context, rows tableRows[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
+	return joinTable(s, t, opLeftJoinTable, f != nil, opts, func(c *operators.Context, rows operators.Lookup[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.LeftJoinTable(c, rows, f, out, next)
 	})
 }

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"slices"
-	"time"
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
@@ -12,45 +11,28 @@ import (
 )
 
 // Table is a handle of a table: the present row of each key. It is a value; the zero value is not usable.
-type Table[K, V any] struct {
-	b    *Builder
-	from *graph.Node
-	k    serde.Serde[K]
-	v    serde.Serde[V]
-	rows *graph.Store // nil: the table keeps no rows
-}
-
-// tableRows is the store behind a table.
-type tableRows[K, V any] = *state.KeyValueStore[K, V]
+type Table[K, V any] struct{ rows[K, V] }
 
 // table adds what turns a stream into a table.
 func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, V] {
-	n := s.b.node(op, storeNodeName(op, store), s.from)
+	n := s.b.node(op, o.nodeName(op, store), s.from)
 	k, v := serdesOf(s.b, store, o, s.k, s.v)
 	needSerdes(s.b, n, k, v)
-	t := Table[K, V]{b: s.b, from: n, k: k, v: v}
+	t := rows[K, V]{b: s.b, from: n, k: k, v: v, old: &oldRows{able: func() bool { return false }}}
 	if store != "" {
-		t.rows = keyValueStore(s.b, n, store, o, k, v)
+		t = keepRows(s.b, n, store, o, k, v)
 	} else if o.inMemory || o.noChangelog || o.emitOnCommit {
 		s.b.fail("operator %q has options of a store, but no store name", n.Name)
 	}
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
-		var rows tableRows[K, V]
+		var rows *state.KeyValueStore[K, V]
 		if store != "" {
-			rows = storeOf[tableRows[K, V]](in, store)
+			rows = storeOf[*state.KeyValueStore[K, V]](in, store)
 		}
-		return operators.Enter(c, operators.ToTable(c, rows, o.emit(), graph.Next[K, operators.Change[V]](in, n)))
+		return operators.Enter(c, operators.ToTable(c, rows, o.emit(), t.old.wanted, graph.Next[K, operators.Change[V]](in, n)))
 	}
-	return t
-}
-
-// storeNodeName names an operator after its store, if it has one.
-func storeNodeName(op, store string) string {
-	if store == "" {
-		return ""
-	}
-	return store + "-" + op
+	return Table[K, V]{t}
 }
 
 func keyValueStore[K, V any](b *Builder, n *graph.Node, name string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) *graph.Store {
@@ -64,6 +46,29 @@ func keyValueStore[K, V any](b *Builder, n *graph.Node, name string, o storeOpti
 // storeOf is a task's partition of a store, by the type that its declaration gave it.
 func storeOf[S any](in *graph.Instance, name string) S {
 	return in.Scope.Runtime.Store(name).(S)
+}
+
+// Filter is the table of the rows that keep accepts. keep never sees a delete. Where the old row is known (the table, or one
+// above it, has a store), what never passed gives no delete (Kafka Streams, KTableFilter).
+//
+// Options: [Named], [As] and with it those of a store.
+func (t Table[K, V]) Filter(keep func(K, V) bool, opts ...StoreOption) Table[K, V] {
+	return Table[K, V]{filterRows(t.rows, "table-filter", keep, false, opts)}
+}
+
+// FilterNot is the table of the rows that drop refuses; see [Table.Filter].
+//
+// Options: [Named], [As] and with it those of a store.
+func (t Table[K, V]) FilterNot(drop func(K, V) bool, opts ...StoreOption) Table[K, V] {
+	return Table[K, V]{filterRows(t.rows, "table-filter-not", drop, true, opts)}
+}
+
+// MapValues is a table with a row made of each row. f never sees a delete; a null result deletes the row. Without a store, a
+// look-up by an operator below calls f again, so f must be a pure function.
+//
+// Options: [Named], [As] and with it those of a store.
+func (t Table[K, V]) MapValues[V2 any](f func(K, V) V2, opts ...StoreOption) Table[K, V2] {
+	return Table[K, V2]{mapRows(t.rows, f, opts)}
 }
 
 // ToStream is the stream of the table's changes: the new row of a key, or a null value for a delete.
@@ -84,11 +89,42 @@ func toStream[K, V, K2 any](b *Builder, from *graph.Node, o nodeOptions, k serde
 
 // WindowedTable is a handle of a table with a row for each key and window. It is a value; the zero value is not usable.
 type WindowedTable[K, V any] struct {
-	b    *Builder
-	from *graph.Node
-	k    serde.Serde[K]
-	v    serde.Serde[V]
-	def  windows.TimeWindow
+	rows[windows.Keyed[K], V]
+	base serde.Serde[K] // of the keys without their windows
+	// closesMs is how long, in event time, after its end a window takes no more records: it is closed when
+	// End + closesMs <= time. Negative: it never closes.
+	closesMs int64
+}
+
+// Filter is the table of the rows that keep accepts; see [Table.Filter].
+//
+// Options: [Named], [As] and with it those of a store.
+func (t WindowedTable[K, V]) Filter(keep func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
+	t.rows = filterRows(t.rows, "table-filter", onWindow(keep), false, opts)
+	return t
+}
+
+// FilterNot is the table of the rows that drop refuses; see [Table.Filter].
+//
+// Options: [Named], [As] and with it those of a store.
+func (t WindowedTable[K, V]) FilterNot(drop func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
+	t.rows = filterRows(t.rows, "table-filter-not", onWindow(drop), true, opts)
+	return t
+}
+
+// MapValues is a table with a row made of each row; see [Table.MapValues].
+//
+// Options: [Named], [As] and with it those of a store.
+func (t WindowedTable[K, V]) MapValues[V2 any](f func(K, windows.Window, V) V2, opts ...StoreOption) WindowedTable[K, V2] {
+	return WindowedTable[K, V2]{rows: mapRows(t.rows, onWindow(f), opts), base: t.base, closesMs: t.closesMs}
+}
+
+// onWindow is a function of key and window as one of a windowed key; nil stays nil.
+func onWindow[K, V, R any](f func(K, windows.Window, V) R) func(windows.Keyed[K], V) R {
+	if f == nil {
+		return nil
+	}
+	return func(k windows.Keyed[K], v V) R { return f(k.Key, k.Window, v) }
 }
 
 // ToStream is the stream of the table's changes, with keys that key makes of key and window: [windows.Key] keeps both.
@@ -98,12 +134,9 @@ type WindowedTable[K, V any] struct {
 // Options: [Named].
 func (t WindowedTable[K, V]) ToStream[K2 any](key func(K, windows.Window) K2, opts ...NodeOption) Stream[K2, V] {
 	o := t.b.nodeOptions("ToStream", opts, optName)
-	var k serde.Serde[K2]
-	if t.k != nil {
-		k, _ = any(windows.TimeKeySerde(t.k, time.Duration(t.def.SizeMs())*time.Millisecond)).(serde.Serde[K2])
-	}
-	if k == nil {
-		k = keySerde[K2](t.k)
+	k, ok := any(t.k).(serde.Serde[K2])
+	if !ok {
+		k = keySerde[K2](t.base)
 	}
 	n := toStream(t.b, t.from, o, k, t.v, func(w windows.Keyed[K]) K2 { return key(w.Key, w.Window) })
 	needFunc(t.b, n.from, key != nil)
@@ -119,7 +152,7 @@ const (
 
 // joinTable adds a join of a stream with a table.
 func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given bool, opts []NodeOption,
-	build func(*operators.Context, tableRows[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
+	build func(*operators.Context, operators.Lookup[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
 ) Stream[K, R] {
 	o := s.b.nodeOptions(op, opts, optName)
 	if t.k != nil && !sameKind(s.k, t.k) {
@@ -131,22 +164,19 @@ func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given
 	needFunc(s.b, n, given)
 	r := valueSerde[R](s.v)
 	to := s.as(n, s.k, r)
-	switch {
-	case t.b != s.b:
+	if t.b != s.b {
 		s.b.fail("operator %q joins with a table of another builder", n.Name)
 		return to
-	case t.rows == nil:
-		s.b.fail("operator %q needs the rows of a table that keeps none: give the table a store name", n.Name)
+	}
+	if !t.needRows(n) {
 		return to
 	}
-	connect(t.rows, n)
 	topics := append(sourceTopics(s.from), sourceTopics(t.from)...)
 	slices.Sort(topics)
 	s.b.g.CoPartitions = append(s.b.g.CoPartitions, graph.CoPartition{Node: n, Topics: slices.Compact(topics)})
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
-		rows := storeOf[tableRows[K, V2]](in, t.rows.Name)
-		return operators.Enter(c, build(c, rows, nulls(s.k, r), graph.Next[K, R](in, n)))
+		return operators.Enter(c, build(c, t.lookup(in), nulls(s.k, r), graph.Next[K, R](in, n)))
 	}
 	return to
 }
