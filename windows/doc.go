@@ -5,7 +5,8 @@
 //
 // Rules that other packages rely on:
 //
-//	W1  Time windows are half-open, [Start, End), and aligned to the Unix epoch.
+//	W1  Time windows are half-open, [Start, End), and aligned to the Unix epoch. Sliding windows and sessions lie where the
+//	    records are, and include their End.
 //	W2  No window starts before the epoch (Kafka Streams, TimeWindows.windowsFor).
 //	W3  Windows of one timestamp are visited by ascending start; results leave in that order.
 //	W4  A windowed key is written as Kafka Streams writes it, and goes to the partition of its base key.

@@ -11,7 +11,8 @@ import (
 // outside refuses larger ones, and negative ones, before they get here.
 const MaxTimestamp int64 = 1 << 62
 
-// Window is an interval in milliseconds since the epoch. A time window is half-open, [Start, End).
+// Window is an interval in milliseconds since the epoch. A time window is half-open, [Start, End); a sliding window and a
+// session include their End; those of a [CountWindow] count records in the place of milliseconds.
 type Window struct {
 	Start, End int64
 }
@@ -33,12 +34,14 @@ func Key[K any](k K, w Window) Keyed[K] { return Keyed[K]{Key: k, Window: w} }
 // Serde is the default serde of a windowed key: [KeySerde] of the default of K as a key, nil if K has none.
 func (Keyed[K]) Serde() serde.Serde[Keyed[K]] { return KeySerde(serde.ForKey[K]()) }
 
-// Definition says which windows a timestamp belongs to. [TimeWindow] is one; the set is closed.
+// Definition says which windows the records of a key belong to. It is a [TimeWindow], a [SlidingWindow], an
+// [UnlimitedWindow] or a [CountWindow]; the set is closed. Sessions have a way of their own, because theirs merge.
 type Definition interface {
 	// Validate returns every mistake in the definition, joined, or nil.
 	Validate() error
 
-	// Retention is how long after its start a window's row is kept by default: until the window takes no more records.
+	// Retention is how long after its start a window's row is kept by default: until the window takes no more records. 0
+	// means that time plays no part.
 	Retention() time.Duration
 
 	// String describes the definition, as in "tumbling 1m0s, grace 10s".
