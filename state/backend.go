@@ -81,15 +81,14 @@ type Backend interface {
 // Partition is a leased partition of a store. Reads may run beside an [Backend.Apply]; otherwise one goroutine at a time
 // uses it.
 type Partition interface {
+	Reader
+
 	// ID is what Acquire was asked for.
 	ID() StoreID
 
-	// Get appends the value of a row to dst. Without such a row found is false.
-	Get(dst, key []byte) (value []byte, found bool, err error)
-
-	// Scan reads the rows with lower <= key < upper as they are now, in ascending order of their keys or, reverse, in
-	// descending order. A nil bound is none.
-	Scan(lower, upper []byte, reverse bool) Cursor
+	// Reader returns another reader of the rows as they are at each of its reads, for another goroutine. It is good until
+	// a Swap, and as long as the backend is open.
+	Reader() Reader
 
 	// Checkpoint is the last one written, by Apply or Restore.
 	Checkpoint() Checkpoint
@@ -109,6 +108,16 @@ type Partition interface {
 	// Release ends the lease; the rows stay. Whatever is to be applied must have been: afterwards it is refused. A second
 	// call does nothing.
 	Release()
+}
+
+// Reader reads the rows of a partition. One goroutine at a time uses it.
+type Reader interface {
+	// Get appends the value of a row to dst. Without such a row found is false.
+	Get(dst, key []byte) (value []byte, found bool, err error)
+
+	// Scan reads the rows with lower <= key < upper as they are now, in ascending order of their keys or, reverse, in
+	// descending order. A nil bound is none.
+	Scan(lower, upper []byte, reverse bool) Cursor
 }
 
 // Twin is a partition that is built beside another one of the same name, under the lease of that one.

@@ -275,3 +275,43 @@ func BenchmarkColdCount(b *testing.B) {
 		}
 	})
 }
+
+// A look-up in a global table: a row that the view has cached, and one that it reads from the backend.
+func BenchmarkViewGet(b *testing.B) {
+	backends(b, func(b *testing.B, backend state.Backend) {
+		const rows = 100_000
+		p := acquire(b, backend, "rows", state.KindKeyValue)
+		shared := state.NewShared(p)
+		s := state.NewKeyValue(state.Config{Name: "rows", Partition: p}, serde.String, serde.Int64)
+		keys := make([]string, rows)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("key-%012d", i*7919%rows)
+			if err := s.Put(keys[i], int64(i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := s.Flush(nil); err != nil {
+			b.Fatal(err)
+		}
+		s.Commit(rows)
+		if err := shared.Apply(context.Background(), backend, s.Pending()); err != nil {
+			b.Fatal(err)
+		}
+		for name, limit := range map[string]int64{"cached": 1 << 30, "read": 1} {
+			b.Run(name, func(b *testing.B) {
+				v := state.NewKeyValueView(shared, state.NewBudget(limit), serde.String, serde.Int64)
+				for _, k := range keys {
+					if _, found, err := v.Get(k); !found || err != nil {
+						b.Fatal(found, err)
+					}
+				}
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					if _, found, err := v.Get(keys[i%rows]); !found || err != nil {
+						b.Fatal(found, err)
+					}
+				}
+			})
+		}
+	})
+}

@@ -22,6 +22,7 @@
 //	T4  What a read gives does not depend on the size of the cache or on when commits happen.
 //	T5  A partition is written by its holder only; an apply for a lease that has ended is refused.
 //	T6  Event time ([Times]) is stored and logged with the rows: whoever has the rows has the times.
+//	T7  A partition that is [Shared] has one writer and any number of readers, which see applied rows only.
 //
 // It knows no topic and no client: changelog records go to a function and come from a slice. The formats of rows and
 // changelog records are those of [AppendChangelogKey], [AppendRowValue] and [Times.Append].

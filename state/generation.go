@@ -25,6 +25,13 @@ type generationRow struct {
 	keyBytes, valueBytes int32
 }
 
+// NewCheckpoint is a generation without rows: what is applied is the checkpoint of a partition, at an offset, or none with
+// -1. The times stay.
+func NewCheckpoint(p Partition, offset int64) *Generation {
+	times := p.Checkpoint().Times
+	return &Generation{partition: p, times: times, kept: times.Kept, offset: offset}
+}
+
 // ID is the partition whose changes these are.
 func (g *Generation) ID() StoreID { return g.partition.ID() }
 

@@ -12,16 +12,22 @@ import (
 // A value that a read gives is the store's: change it in place only to Put it afterwards. Loops over rows may stop early,
 // and may change the store: whether they see rows that change meanwhile is not said. After an error a loop ends.
 type KeyValue[K, V any] interface {
-	// Get returns the value of a key; the bool is false if there is none.
-	Get(k K) (V, bool, error)
+	KeyValueReader[K, V]
 	// Put sets the value of a key, with the timestamp of the record in work. A null of the value's serde deletes it.
 	Put(k K, v V) error
 	// Delete deletes the row of a key, if there is one.
 	Delete(k K) error
-	// GetRow is Get with the row's timestamp.
-	GetRow(k K) (Row[K, V], bool, error)
 	// PutRow is Put with a timestamp of the caller's.
 	PutRow(r Row[K, V]) error
+}
+
+// KeyValueReader is the reading half of a [KeyValue], and all that there is of a global store: nobody changes the values
+// that it gives.
+type KeyValueReader[K, V any] interface {
+	// Get returns the value of a key; the bool is false if there is none.
+	Get(k K) (V, bool, error)
+	// GetRow is Get with the row's timestamp.
+	GetRow(k K) (Row[K, V], bool, error)
 	// Range reads the rows of the keys from one to another, both included, in the unsigned order of their encodings.
 	Range(from, to K) iter.Seq2[Row[K, V], error]
 	// ReverseRange is Range in descending order.

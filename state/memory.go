@@ -150,6 +150,11 @@ func (p *memoryPartition) Get(dst, key []byte) (value []byte, found bool, err er
 	return append(dst, row...), found, nil
 }
 
+// Reader implements [Partition]. It has no lease, so it can but read.
+func (p *memoryPartition) Reader() Reader {
+	return &memoryPartition{tenure: tenure{id: p.tenure.id}, table: p.table}
+}
+
 func (p *memoryPartition) Checkpoint() Checkpoint {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()

@@ -140,6 +140,11 @@ func (p *pebblePartition) Get(dst, key []byte) (value []byte, found bool, err er
 	return dst, found, nil
 }
 
+// Reader implements [Partition]. It has no lease, so it can but read.
+func (p *pebblePartition) Reader() Reader {
+	return &pebblePartition{tenure: tenure{id: p.tenure.id}, backend: p.backend, prefix: p.prefix, end: p.end}
+}
+
 func (p *pebblePartition) Scan(lower, upper []byte, reverse bool) Cursor {
 	o := &pebble.IterOptions{LowerBound: p.rowKey(nil, lower), UpperBound: p.end}
 	if upper != nil {

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) state.Backend) {
 	t.Run("Kinds", func(t *testing.T) { testKinds(t, b) })
 	t.Run("Cursors", func(t *testing.T) { testCursors(t, b) })
 	t.Run("Partitions", func(t *testing.T) { testPartitions(t, b) })
+	t.Run("View", func(t *testing.T) { testView(t, b) })
 	t.Run("ConcurrentApply", func(t *testing.T) { testConcurrentApply(t, b) })
 	if err := b.Close(); err != nil {
 		t.Errorf("close: %v", err)
