@@ -126,10 +126,14 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 func through[K, V, V2 any](above operators.Lookup[K, V], look func(K, V) (V2, bool)) operators.Lookup[K, V2] {
 	return func(k K) (to V2, timestamp int64, ok bool, err error) {
 		v, timestamp, ok, err := above(k)
-		if ok && err == nil {
-			to, ok = look(k, v)
+		if !ok || err != nil {
+			return to, timestamp, false, err
 		}
-		return to, timestamp, ok, err
+		row, ok := look(k, v)
+		if ok { // what look refuses is no row, so no joiner sees its value
+			to = row
+		}
+		return to, timestamp, ok, nil
 	}
 }
 

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
-	"github.com/rivusio/rivusio/internal/local"
 	"github.com/rivusio/rivusio/topology"
-	"github.com/rivusio/rivusio/windows"
 )
 
 // program is a scenario's topology and how to look at what it does.
@@ -17,7 +15,7 @@ type program struct {
 	topo   *topology.Topology
 	topics map[string]int32 // partitions of the topics that the topology reads and writes
 	sinks  []sink
-	stores map[string]func(*local.Runtime) ([]Row, error)
+	stores []string // whose rows are compared
 }
 
 type sink struct {
@@ -25,7 +23,7 @@ type sink struct {
 	key   func([]byte) (AnyKey, error)
 }
 
-// unsupportedError names what the builder does not have yet.
+// unsupportedError names what the builder does not have.
 type unsupportedError struct{ what string }
 
 func (e unsupportedError) Error() string { return e.what + " is not supported" }
@@ -34,30 +32,40 @@ func unsupported(format string, args ...any) error {
 	return unsupportedError{fmt.Sprintf(format, args...)}
 }
 
+// handle is what an operator gave and others can be made on.
+type handle interface {
+	// operator makes one that has this handle as its only input. It returns nil for a sink.
+	operator(in *interpreter, op *Operator) (handle, error)
+}
+
 // absent is the handle of what could not be made because it, or something above it, is not supported.
 type absent struct{}
+
+func (a absent) operator(_ *interpreter, op *Operator) (handle, error) {
+	if op.Op == "to" {
+		return nil, nil
+	}
+	return a, nil
+}
+
+// errNoOperator is of an operator that its input does not have.
+var errNoOperator = errors.New("its input has no such operator")
 
 // interpreter makes a topology of a scenario's operators.
 type interpreter struct {
 	scenario *Scenario
 	b        *topology.Builder
 	program  *program
-	handles  map[string]any // stream, table, grouped, windowed, absent; by id
-	missing  []string       // names of what is not supported
-	joined   map[string]bool
+	handles  map[string]handle
+	missing  []string // names of what is not supported
 }
 
 // compile makes the topology of a scenario. missing names what it needs and the builder does not have; then there is no
 // program. refused is an error of Build; err says that the scenario itself is wrong.
 func compile(s *Scenario) (p *program, missing []string, refused, err error) {
 	in := &interpreter{
-		scenario: s, b: topology.NewBuilder("conformance"), handles: make(map[string]any), joined: make(map[string]bool),
-		program: &program{topics: make(map[string]int32), stores: make(map[string]func(*local.Runtime) ([]Row, error))},
-	}
-	for _, op := range s.Topology {
-		if op.Right != "" {
-			in.joined[op.Right] = true
-		}
+		scenario: s, b: topology.NewBuilder("conformance"), handles: make(map[string]handle),
+		program: &program{topics: make(map[string]int32)},
 	}
 	for i := range s.Topology {
 		op := &s.Topology[i]
@@ -67,11 +75,7 @@ func compile(s *Scenario) (p *program, missing []string, refused, err error) {
 		} else if err != nil {
 			return nil, nil, nil, fmt.Errorf("operator %q (%s): %w", op.ID, op.Op, err)
 		}
-		if branches, ok := h.([]stream); ok {
-			in.branches(op, branches)
-		} else if h != nil {
-			in.handles[op.ID] = h
-		}
+		in.keep(op, h)
 	}
 	if len(in.missing) > 0 {
 		slices.Sort(in.missing)
@@ -81,312 +85,82 @@ func compile(s *Scenario) (p *program, missing []string, refused, err error) {
 	return in.program, nil, refused, nil
 }
 
-func (in *interpreter) branches(op *Operator, branches []stream) {
-	for i, s := range branches[:len(op.Predicates)] {
+// branches are the streams of a branch, the one of all other records last.
+type branches []stream
+
+func (branches) operator(*interpreter, *Operator) (handle, error) { return nil, errNoOperator }
+
+func (in *interpreter) keep(op *Operator, h handle) {
+	list, ok := h.(branches)
+	if !ok {
+		if h != nil {
+			in.handles[op.ID] = h
+		}
+		return
+	}
+	for i, s := range list[:len(op.Predicates)] {
 		in.handles[op.ID+"."+strconv.Itoa(i)] = s
 	}
 	if op.Default {
-		in.handles[op.ID+".default"] = branches[len(op.Predicates)]
+		in.handles[op.ID+".default"] = list[len(op.Predicates)]
 	}
 }
 
-// handle finds an input of an operator.
-func (in *interpreter) handle(id string) (any, error) {
-	h, ok := in.handles[id]
-	if !ok {
-		// A branch of a missing operator is missing too.
-		for i := range in.scenario.Topology {
-			if op := &in.scenario.Topology[i]; op.Op == "branch" && len(id) > len(op.ID) && id[:len(op.ID)+1] == op.ID+"." {
-				if _, gone := in.handles[op.ID].(absent); gone {
-					return absent{}, nil
-				}
-			}
-		}
-		return nil, fmt.Errorf("its input %q is not there", id)
+// input finds an input of an operator.
+func (in *interpreter) input(id string) (handle, error) {
+	if h, ok := in.handles[id]; ok {
+		return h, nil
 	}
-	return h, nil
+	// A branch of what is missing is missing too.
+	if branch, _, ok := strings.Cut(id, "."); ok && in.handles[branch] == (absent{}) {
+		return absent{}, nil
+	}
+	return nil, fmt.Errorf("its input %q is not there", id)
 }
 
 // operator makes one operator. It returns its handle, or nil for a sink.
-func (in *interpreter) operator(op *Operator) (any, error) {
+func (in *interpreter) operator(op *Operator) (handle, error) {
 	switch op.Op {
 	case "stream":
 		return in.stream(op)
 	case "table":
 		return in.table(op)
 	case "globalTable":
-		return nil, unsupported("globalTable")
+		return in.globalTable(op)
 	case "cogroup":
-		return nil, unsupported("cogroup")
+		return in.cogroup(op)
 	case "merge", "join", "leftJoin", "outerJoin":
 		return in.two(op)
 	}
-	from, err := in.handle(op.From)
+	from, err := in.input(op.From)
 	if err != nil {
 		return nil, err
 	}
-	switch from := from.(type) {
-	case absent:
-		if op.Op == "to" {
-			return nil, nil
-		}
-		return from, nil
-	case stream:
-		return in.ofStream(op, from)
-	case table:
-		return in.ofTable(op, from)
-	case grouped:
-		return in.ofGrouped(op, from)
-	case windowed:
-		return in.ofWindowed(op, from)
-	}
-	return nil, fmt.Errorf("there is no such operator on a %T", from)
+	return from.operator(in, op)
 }
 
-func (in *interpreter) source(op *Operator) error {
+// two makes an operator with two inputs.
+func (in *interpreter) two(op *Operator) (handle, error) {
+	left, errLeft := in.input(op.Left)
+	right, errRight := in.input(op.Right)
 	switch {
-	case len(op.Topics) > 0:
-		return unsupported("stream of several topics")
-	case op.TimestampFn != "":
-		return unsupported("timestampFn")
-	}
-	in.program.topics[op.Topic] = max(1, in.program.topics[op.Topic])
-	return nil
-}
-
-func (in *interpreter) stream(op *Operator) (any, error) {
-	if err := in.source(op); err != nil {
-		return nil, err
-	}
-	var opts []topology.NodeOption
-	if in.scenario.OnMalformed == "skip" {
-		opts = append(opts, topology.SkipUndecodable())
-	}
-	return plain(in.b.Stream(op.Topic, keys, values, opts...), false), nil
-}
-
-func (in *interpreter) table(op *Operator) (any, error) {
-	if op.VersionedMs != nil {
-		return nil, unsupported("versioned table")
-	}
-	if err := in.source(op); err != nil {
-		return nil, err
-	}
-	var opts []topology.StoreOption
-	if in.scenario.OnMalformed == "skip" {
-		opts = append(opts, topology.SkipUndecodable())
-	}
-	return in.rows(op, in.b.Table(op.Topic, in.store(op), keys, values, opts...)), nil
-}
-
-// store is the name of a table's store. One without a name gets a hidden one where the semantics need rows.
-func (in *interpreter) store(op *Operator) string {
-	if op.Store == "" && in.joined[op.ID] {
-		return "hidden-" + op.ID
-	}
-	return op.Store
-}
-
-func (in *interpreter) rows(op *Operator, t topology.Table[Key, Value]) table {
-	return keepTable(in, op, t, func(v Value) Value { return v })
-}
-
-func (in *interpreter) ofStream(op *Operator, s stream) (any, error) {
-	switch op.Op {
-	case "filter", "filterNot":
-		p, err := newPredicate(op.Predicate)
-		return s.filter(p, op.Op == "filterNot"), err
-	case "map":
-		k, errK := newKeyFn(op.KeyFn)
-		v, errV := newValueFn(op.ValueFn)
-		return s.mapBoth(k, v), errors.Join(errK, errV)
-	case "mapValues":
-		f, err := newValueFn(op.ValueFn)
-		return s.mapValues(f), err
-	case "flatMap":
-		f, err := newPairsFn(op.FlatFn)
-		return s.flatMap(f), err
-	case "flatMapValues":
-		f, err := newListFn(op.FlatFn)
-		return s.flatMapValues(f), err
-	case "selectKey":
-		f, err := newKeyFn(op.KeyFn)
-		return s.selectKey(f), err
-	case "branch":
-		preds := make([]predicate, len(op.Predicates))
-		for i, name := range op.Predicates {
-			var err error
-			if preds[i], err = newPredicate(name); err != nil {
-				return nil, err
-			}
+	case errLeft != nil || errRight != nil:
+		return nil, errors.Join(errLeft, errRight)
+	case left == (absent{}) || right == (absent{}):
+		return absent{}, nil
+	case op.Op == "merge":
+		if l, ok := left.(stream); ok {
+			return l.merge(right)
 		}
-		return s.branch(preds), nil
-	case "groupBy":
-		f, err := newKeyFn(op.KeyFn)
-		return s.groupBy(f, op.Name), err
-	case "to":
-		return nil, in.to(op, s)
+		return nil, fmt.Errorf("it does not merge a %T and a %T", left, right)
 	}
-	p, ok := s.(plainStream)
-	if !ok {
-		return nil, errors.New("it does not take windowed keys")
-	}
-	return in.ofPlain(op, p)
+	return in.join(op, left, right)
 }
 
-func (in *interpreter) ofPlain(op *Operator, s plainStream) (any, error) {
-	switch op.Op {
-	case "repartition":
-		return plain(s.s.Repartition(op.Name), false), nil
-	case "groupByKey":
-		return grouped{s.s.GroupByKey(named(op.Name)...)}, nil
-	case "toTable":
-		if op.VersionedMs != nil {
-			return nil, unsupported("versioned table")
-		}
-		store := in.store(op)
-		if store == "" && s.rekeyed {
-			// The repartition topic has the name of the store; here there is none.
-			return in.rows(op, s.s.Repartition(op.ID).ToTable("")), nil
-		}
-		return in.rows(op, s.s.ToTable(store)), nil
-	}
-	return nil, errors.New("there is no such operator on a stream")
-}
-
+// named are the options of an operator that may have a name.
 func named(name string) []topology.NodeOption {
 	if name == "" {
 		return nil
 	}
 	return []topology.NodeOption{topology.Named(name)}
-}
-
-func (in *interpreter) to(op *Operator, s stream) error {
-	partitions := int32(1)
-	if op.Partitions != nil {
-		for _, p := range *op.Partitions {
-			partitions = max(partitions, p+1)
-		}
-	}
-	in.program.topics[op.Topic] = max(partitions, in.program.topics[op.Topic])
-	in.program.sinks = append(in.program.sinks, sink{op.Topic, s.to(op.Topic, op.Partitions)})
-	return nil
-}
-
-func (in *interpreter) ofTable(op *Operator, t table) (any, error) {
-	switch op.Op {
-	case "to":
-		return nil, in.to(op, t.toStream())
-	case "toStream":
-		s := t.toStream()
-		if op.KeyFn == "" {
-			return s, nil
-		}
-		f, err := newKeyFn(op.KeyFn)
-		return s.selectKey(f), err
-	case "filter", "filterNot", "mapValues", "groupBy":
-		return nil, unsupported("%s of a table", op.Op)
-	case "suppress":
-		return nil, unsupported("suppress")
-	}
-	return nil, errors.New("there is no such operator on a table")
-}
-
-// two makes an operator with two inputs.
-func (in *interpreter) two(op *Operator) (any, error) {
-	left, errLeft := in.handle(op.Left)
-	right, errRight := in.handle(op.Right)
-	if err := errors.Join(errLeft, errRight); err != nil {
-		return nil, err
-	}
-	if left == (absent{}) || right == (absent{}) {
-		return absent{}, nil
-	}
-	_, leftTable := left.(table)
-	s, isStream := left.(stream)
-	rightTable, isTable := right.(table)
-	switch {
-	case op.Op == "merge" && isStream && !isTable:
-		return s.merge(right.(stream))
-	case op.FkFn != "":
-		return nil, unsupported("%s by a foreign key", op.Op)
-	case leftTable && isTable:
-		return nil, unsupported("%s of tables", op.Op)
-	case isStream && !isTable:
-		return nil, unsupported("%s of streams", op.Op)
-	case op.GraceMs != nil:
-		return nil, unsupported("%s of a stream and a table with grace", op.Op)
-	}
-	p, ok := left.(plainStream)
-	if !ok || !isTable || op.Op == "outerJoin" {
-		return nil, fmt.Errorf("it does not join a %T and a %T", left, right)
-	}
-	f, err := newJoiner(op.Joiner)
-	if err != nil {
-		return nil, err
-	}
-	name := op.Name
-	if name == "" {
-		name = "join-" + op.ID
-	}
-	return rightTable.join(p, op.Op == "leftJoin", f, name)
-}
-
-func (in *interpreter) ofGrouped(op *Operator, g grouped) (any, error) {
-	if op.Op == "windowedBy" {
-		w, err := definition(op.Window)
-		if err != nil {
-			return nil, err
-		}
-		windowing := g.g.Windowed(w)
-		if op.Emit == "close" {
-			windowing = windowing.OnClose()
-		}
-		return windowed{windowing}, nil
-	}
-	return in.aggregate(op, g)
-}
-
-func definition(w *Window) (windows.TimeWindow, error) {
-	switch ms := time.Millisecond; w.Type {
-	case "tumbling":
-		return windows.Tumbling(time.Duration(w.SizeMs) * ms).Grace(time.Duration(w.GraceMs) * ms), nil
-	case "hopping":
-		return windows.Hopping(time.Duration(w.SizeMs)*ms, time.Duration(w.AdvanceMs)*ms).Grace(time.Duration(w.GraceMs) * ms), nil
-	case "sliding", "session":
-		return windows.TimeWindow{}, unsupported("%s windows", w.Type)
-	}
-	return windows.TimeWindow{}, fmt.Errorf("unknown window type %q", w.Type)
-}
-
-func (in *interpreter) ofWindowed(op *Operator, w windowed) (any, error) {
-	return in.aggregate(op, w)
-}
-
-// aggregating is what a grouping and a windowing have in common.
-type aggregating interface {
-	count(in *interpreter, op *Operator, opts []topology.StoreOption) table
-	reduce(in *interpreter, op *Operator, f combineFn, opts []topology.StoreOption) table
-	aggregate(in *interpreter, op *Operator, add combineFn, opts []topology.StoreOption) table
-}
-
-func (in *interpreter) aggregate(op *Operator, g aggregating) (any, error) {
-	var opts []topology.StoreOption
-	if op.RetentionMs != nil {
-		opts = append(opts, topology.Retention(time.Duration(*op.RetentionMs)*time.Millisecond))
-	}
-	if op.Op == "count" {
-		return g.count(in, op, opts), nil
-	}
-	f, err := newCombine(op.Add)
-	if err != nil {
-		return nil, err
-	}
-	switch op.Op {
-	case "reduce":
-		return g.reduce(in, op, f, opts), nil
-	case "aggregate":
-		return g.aggregate(in, op, f, opts), nil
-	}
-	return nil, errors.New("there is no such operator on a grouped stream")
 }

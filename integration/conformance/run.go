@@ -222,8 +222,8 @@ func (x *session) compare(records []Record) []string {
 	for name, rows := range s.Expect.Stores {
 		expected[name] = linesOf(rows)
 	}
-	for name, read := range x.program.stores {
-		rows, err := read(x.runtime)
+	for _, name := range x.program.stores {
+		rows, err := s.rows(x.runtime.Stores(name)[0])
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("store %q: %v", name, err))
 		}

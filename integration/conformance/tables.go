@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/rivusio/rivusio/topology"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// table is a table of plain or of windowed keys. Tables of counts are made tables of Values at once.
+type table interface {
+	handle
+	toStream() stream
+	filter(p predicate, not bool, opts []topology.StoreOption) table
+	mapValues(f valueFn, opts []topology.StoreOption) table
+	groupBy(k keyFn, v valueFn, name string) (handle, error)
+	suppress(op *Operator) (handle, error)
+}
+
+type plainTable struct {
+	t topology.Table[Key, Value]
+}
+
+type windowTable struct {
+	t   topology.WindowedTable[Key, Value]
+	key keyOf[windowedKey]
+}
+
+func (t plainTable) operator(in *interpreter, op *Operator) (handle, error) { return in.ofTable(op, t) }
+func (t windowTable) operator(in *interpreter, op *Operator) (handle, error) {
+	return in.ofTable(op, t)
+}
+
+func (in *interpreter) ofTable(op *Operator, t table) (handle, error) {
+	switch op.Op {
+	case "to":
+		t.toStream().to(in, op)
+		return nil, nil
+	case "toStream":
+		if op.KeyFn == "" {
+			return t.toStream(), nil
+		}
+		f, err := newKeyFn(op.KeyFn)
+		return t.toStream().selectKey(f), err
+	case "filter", "filterNot":
+		p, err := newPredicate(op.Predicate)
+		return t.filter(p, op.Op == "filterNot", in.storeOption(op)), err
+	case "mapValues":
+		f, err := newValueFn(op.ValueFn)
+		return t.mapValues(f, in.storeOption(op)), err
+	case "groupBy":
+		k, errK := newKeyFn(op.KeyFn)
+		value := op.ValueFn
+		if value == "" {
+			value = "identity"
+		}
+		v, errV := newValueFn(value)
+		if err := errors.Join(errK, errV); err != nil {
+			return nil, err
+		}
+		return t.groupBy(k, v, op.Name)
+	case "suppress":
+		return t.suppress(op)
+	}
+	return nil, errNoOperator
+}
+
+// compared makes the store that the scenario names for an operator one whose rows are compared.
+func (in *interpreter) compared(op *Operator) {
+	if op.Store != "" {
+		in.program.stores = append(in.program.stores, op.Store)
+	}
+}
+
+// storeOption keeps the rows of a derived table where the scenario names a store for them.
+func (in *interpreter) storeOption(op *Operator) []topology.StoreOption {
+	if op.Store == "" {
+		return nil
+	}
+	in.compared(op)
+	return []topology.StoreOption{topology.As(op.Store)}
+}
+
+// rowsOf is the name of the store of a table that reads records. One without a name gets a hidden one where an operator
+// below needs its rows, as Kafka Streams does (rule 16).
+func (in *interpreter) rowsOf(op *Operator) string {
+	if op.Store == "" && in.rowsNeeded(op.ID) {
+		return "hidden-" + op.ID
+	}
+	return op.Store
+}
+
+func (in *interpreter) rowsNeeded(id string) bool {
+	return slices.ContainsFunc(in.scenario.Topology, func(op Operator) bool {
+		switch op.Op {
+		case "join", "leftJoin", "outerJoin":
+			return op.Left == id || op.Right == id
+		case "groupBy":
+			return op.From == id
+		case "filter", "filterNot", "mapValues", "suppress":
+			return op.From == id && op.Store == "" && in.rowsNeeded(op.ID)
+		}
+		return false
+	})
+}
+
+func (t plainTable) toStream() stream { return plain(t.t.ToStream(), false) }
+
+func (t plainTable) filter(p predicate, not bool, opts []topology.StoreOption) table {
+	if not {
+		return plainTable{t.t.FilterNot(p, opts...)}
+	}
+	return plainTable{t.t.Filter(p, opts...)}
+}
+
+func (t plainTable) mapValues(f valueFn, opts []topology.StoreOption) table {
+	return plainTable{t.t.MapValues(f, opts...)}
+}
+
+func (t plainTable) groupBy(keyFn, valueFn, string) (handle, error) {
+	return nil, unsupported("groupBy of a table")
+}
+
+func (t plainTable) suppress(*Operator) (handle, error) { return nil, unsupported("suppress") }
+
+func (t windowTable) toStream() stream {
+	return windowStream{t.t.ToStream(windows.Key), t.key, true}
+}
+
+func (t windowTable) filter(p predicate, not bool, opts []topology.StoreOption) table {
+	f := func(k Key, _ windows.Window, v Value) bool { return p(k, v) }
+	if not {
+		return windowTable{t.t.FilterNot(f, opts...), t.key}
+	}
+	return windowTable{t.t.Filter(f, opts...), t.key}
+}
+
+func (t windowTable) mapValues(f valueFn, opts []topology.StoreOption) table {
+	return windowTable{t.t.MapValues(func(k Key, _ windows.Window, v Value) Value { return f(k, v) }, opts...), t.key}
+}
+
+func (t windowTable) groupBy(keyFn, valueFn, string) (handle, error) {
+	return nil, unsupported("groupBy of a windowed table")
+}
+
+func (t windowTable) suppress(*Operator) (handle, error) {
+	return nil, unsupported("suppress")
+}
