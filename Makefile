@@ -1,5 +1,5 @@
-# Every target runs from a clone alone. conformance needs nothing but Go; integration and bench also need a JDK 17 or newer
-# and Maven for the broker (and the peer), or an existing cluster in KAFKA_BROKERS.
+# Every target runs from a clone alone. conformance needs nothing but Go; conformance-fresh, integration and bench also need
+# a JDK 17 or newer and Maven, for the oracle, the broker and the peer; KAFKA_BROKERS is an existing cluster in the broker's place.
 export GOTOOLCHAIN = auto
 
 # What bench compares. KAFKA_BROKERS, if set, is used instead of an own broker.
@@ -10,7 +10,7 @@ EVENTS  ?= 3000000
 SUTS    ?= kafka-streams passthrough processor
 
 .DEFAULT_GOAL := help
-.PHONY: demo test race lint conformance integration bench build check help
+.PHONY: demo test race lint conformance conformance-fresh integration bench build check help
 
 demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 	go run ./cmd/processor demo $(ARGS)
@@ -31,6 +31,9 @@ lint: ## check format, go vet, staticcheck and known vulnerabilities
 conformance: ## compare with Kafka Streams, scenario by scenario: make conformance DIR=path
 	go run ./integration/conformance/cmd/conformance $(or $(DIR),integration/conformance/scenarios)
 
+conformance-fresh: ## the same on new random scenarios (JDK 17 or newer, Maven): make conformance-fresh SEEDS="21 22" COUNT=100
+	integration/conformance/fresh.sh $(or $(COUNT),400) $(or $(SEEDS),11 12 13 14 15)
+
 integration: ## run the tests against a real broker: make integration ARGS="-run Kill -v"
 	integration/run.sh $(ARGS)
 
@@ -44,4 +47,4 @@ check: ## all that must pass before a change is merged
 	.ci/run
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
