@@ -43,9 +43,8 @@ func (s State) String() string {
 
 // App runs a topology in this process, on Kafka. All methods may be called from any goroutine.
 type App struct {
-	cfg     Config
-	graph   *graph.Topology
-	sources []string // topics, internal ones too
+	cfg   Config
+	graph *graph.Topology
 
 	state   atomic.Int32
 	stateMu sync.Mutex // orders the calls of OnStateChange
@@ -86,11 +85,6 @@ func New(t *topology.Topology, c Config) (*App, error) {
 	}
 	a.workers.Store(new([]*worker))
 	a.live.Store(true)
-	for _, sub := range a.graph.SubTopologies {
-		a.sources = append(a.sources, sub.Sources...)
-	}
-	slices.Sort(a.sources)
-	a.sources = slices.Compact(a.sources)
 	for _, s := range a.graph.Stores {
 		a.inMemory[s.Name] = s.InMemory
 	}

@@ -32,7 +32,7 @@ type balancer struct {
 func newBalancer(app string, g *graph.Topology, plan *graph.Plan) *balancer {
 	b := &balancer{app: app, g: g, plan: plan, readers: make(map[string]*graph.SubTopology)}
 	for _, sub := range g.SubTopologies {
-		for _, topic := range sub.Sources {
+		for _, topic := range plan.Sources[sub.ID] {
 			b.readers[topic] = sub
 		}
 	}
@@ -43,7 +43,7 @@ func newBalancer(app string, g *graph.Topology, plan *graph.Plan) *balancer {
 func tasksOf(g *graph.Topology, plan *graph.Plan, assigned map[string][]int32) map[task.ID][]string {
 	tasks := make(map[task.ID][]string)
 	for _, sub := range g.SubTopologies {
-		for _, topic := range sub.Sources {
+		for _, topic := range plan.Sources[sub.ID] {
 			for _, p := range assigned[topic] {
 				if p < plan.Partitions[topic] {
 					id := task.ID{SubTopology: sub.ID, Partition: p}
@@ -117,7 +117,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 // Balance implements kgo.ConsumerBalancerBalance.
 func (b *balancer) Balance(c *kgo.ConsumerBalancer, partitions map[string]int32) kgo.IntoSyncAssignment {
 	for _, sub := range b.g.SubTopologies {
-		for _, topic := range sub.Sources {
+		for _, topic := range b.plan.Sources[sub.ID] {
 			if n := partitions[topic]; n > b.plan.Partitions[topic] {
 				c.SetError(&partitionsGrewError{topic: topic, expected: b.plan.Partitions[topic], found: n})
 				return nil
@@ -128,7 +128,7 @@ func (b *balancer) Balance(c *kgo.ConsumerBalancer, partitions map[string]int32)
 	plan := c.NewPlan()
 	for name, ids := range assign.Assign(members, b.tasks()) {
 		for _, id := range ids {
-			for _, topic := range b.g.SubTopologies[id.SubTopology].Sources {
+			for _, topic := range b.plan.Sources[id.SubTopology] {
 				if id.Partition < b.plan.Partitions[topic] {
 					plan.AddPartition(byID[name], topic, id.Partition)
 				}
@@ -247,7 +247,7 @@ func parseUserdata(data []byte) (hashes []uint64, ok bool) {
 func (b *balancer) hashes() []uint64 {
 	hashes := make([]uint64, len(b.g.SubTopologies))
 	for i, sub := range b.g.SubTopologies {
-		hashes[i] = sub.Hash
+		hashes[i] = b.plan.Hash(sub)
 	}
 	return hashes
 }

@@ -78,7 +78,7 @@ func build(t *testing.T, b *topology.Builder) *graph.Topology {
 
 func planOn(t *testing.T, g *graph.Topology, partitions map[string]int32) *graph.Plan {
 	t.Helper()
-	plan, err := g.NewPlan(func(topic string) (int32, bool) { n, ok := partitions[topic]; return n, ok })
+	plan, err := g.NewPlan(func(topic string) (int32, bool) { n, ok := partitions[topic]; return n, ok }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

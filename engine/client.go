@@ -69,7 +69,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 	return append(c.clientOptions(),
 		kgo.ClientID(w.clientID),
 		kgo.ConsumerGroup(w.app.graph.Application),
-		kgo.ConsumeTopics(w.app.sources...),
+		kgo.ConsumeTopics(w.app.plan.Inputs()...),
 		kgo.InstanceID(w.member),
 		kgo.Balancers(watchedBalancer{newBalancer(w.app.graph.Application, w.app.graph, w.app.plan), &w.group}),
 		kgo.SessionTimeout(c.SessionTimeout),

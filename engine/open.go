@@ -40,7 +40,7 @@ func (w *worker) openTasks() error {
 		r := &running{id: id}
 		complete := true
 		sub := w.app.graph.SubTopologies[id.SubTopology]
-		for _, topic := range sub.Sources {
+		for _, topic := range w.app.plan.Sources[sub.ID] {
 			if id.Partition >= w.app.plan.Partitions[topic] {
 				continue
 			}
@@ -197,9 +197,13 @@ func (w *worker) startTask(o *opening) error {
 	if w.app.cfg.MaxTaskIdle < 0 {
 		idle = -1
 	}
+	metadata := make(map[string]string, len(r.feeds))
+	for _, f := range r.feeds {
+		metadata[f.topic] = f.start.metadata
+	}
 	t, err := task.New(task.Config{
 		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Budget: w.budget, Collector: w.out,
-		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: r.feeds[0].start.metadata,
+		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata,
 	})
 	if err != nil {
 		return err

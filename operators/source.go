@@ -14,31 +14,94 @@ const (
 	SkipUndecodable
 )
 
-// Read decodes the records of a topic and forwards them. A null key or value is decoded only by a serde that has a
-// value for it.
-func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable Undecodable, next Forward[K, V]) func(*Input) error {
-	var o Record[K, V]
+// RecordContext is what functions that choose something for a record may be told beside its key and value.
+type RecordContext struct {
+	Origin    Origin // place of the input record that is in work; without HasOrigin it means nothing
+	HasOrigin bool   // false while a schedule runs
+	Timestamp int64  // ms since the epoch
+	Headers   []Header
+}
+
+// TimestampExtractor says when a record happened, in ms since the epoch; a negative result, or one beyond [MaxTimestamp],
+// drops the record and counts it ([InvalidTime]). r.Timestamp is the timestamp that the record has on the topic.
+// partitionTime is the largest timestamp that the task has read from the record's partition before, or [NoTime]; it is as
+// durable as the offset of the partition. The result must depend on nothing else, or a replay differs.
+type TimestampExtractor[K, V any] func(k K, v V, r RecordContext, partitionTime int64) int64
+
+// Source is the entry of one topic into a task's operators.
+type Source interface {
+	// Extracts reports whether [Source.Timestamp] must be called for each record.
+	Extracts() bool
+	// Timestamp is when a record happened. It must be called before Process; the record is decoded only once.
+	Timestamp(in *Input, o Origin, partitionTime int64) int64
+	// Process decodes a record and forwards it.
+	Process(in *Input) error
+}
+
+// Read makes the sources of a node, one for each topic. They decode the records of a topic and forward them. A null key or
+// value is decoded only by a serde that has a value for it. A nil extractor takes the timestamp of the record. Records with
+// a null value that the serde cannot carry are not shown to an extractor: they keep their timestamp.
+func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable Undecodable, extract TimestampExtractor[K, V], next Forward[K, V]) func() Source {
 	decode := decoder(k, v)
-	return func(in *Input) error {
-		c.In++
-		c.scope.current = c
-		if in.Timestamp < 0 || in.Timestamp > MaxTimestamp {
-			c.Drop(InvalidTime)
-			return nil
-		}
-		o = Record[K, V]{Timestamp: in.Timestamp, Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}
-		if err := decode(in, &o); err != nil {
-			if undecodable == SkipUndecodable {
+	carriesNull := serde.IsNull(v) != nil
+	return func() Source {
+		return &source[K, V]{c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}
+	}
+}
+
+type source[K, V any] struct {
+	c           *Context
+	decode      func(*Input, *Record[K, V]) error
+	carriesNull bool
+	undecodable Undecodable
+	extract     TimestampExtractor[K, V]
+	next        Forward[K, V]
+	o           Record[K, V]
+	ahead       Record[K, V] // decoded for the extractor
+	decoded     int64        // offset of ahead, or NoTime
+}
+
+func (s *source[K, V]) Extracts() bool { return s.extract != nil }
+
+func (s *source[K, V]) Timestamp(in *Input, o Origin, partitionTime int64) int64 {
+	s.c.scope.current = s.c
+	s.decoded = NoTime
+	s.ahead = Record[K, V]{Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}
+	if err := s.decode(in, &s.ahead); err != nil {
+		return in.Timestamp // Process says what is wrong, when it is the record's turn
+	}
+	s.decoded = in.Offset
+	if s.ahead.NullValue && !s.carriesNull {
+		return in.Timestamp
+	}
+	return s.extract(s.ahead.Key, s.ahead.Value, RecordContext{Origin: o, HasOrigin: true, Timestamp: in.Timestamp, Headers: in.Headers}, partitionTime)
+}
+
+func (s *source[K, V]) Process(in *Input) error {
+	c := s.c
+	c.In++
+	c.scope.current = c
+	if in.Timestamp < 0 || in.Timestamp > MaxTimestamp {
+		c.Drop(InvalidTime)
+		return nil
+	}
+	if s.extract != nil && s.decoded == in.Offset {
+		s.o = s.ahead
+		s.o.Timestamp = in.Timestamp
+	} else {
+		s.o = Record[K, V]{Timestamp: in.Timestamp, Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}
+		if err := s.decode(in, &s.o); err != nil {
+			if s.undecodable == SkipUndecodable {
 				c.Drop(UndecodableRecord)
 				return nil
 			}
 			return c.scope.failure(err)
 		}
-		if err := next(&o); err != nil {
-			return c.scope.failure(err)
-		}
-		return nil
 	}
+	if err := s.next(&s.o); err != nil {
+		return c.scope.failure(err)
+	}
+	return nil
 }
 
 func decoder[K, V any](k serde.Serde[K], v serde.Serde[V]) func(*Input, *Record[K, V]) error {

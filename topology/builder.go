@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
-	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
 )
@@ -20,15 +19,6 @@ type Builder struct {
 	names    map[string]string // node or store name to what has it
 	errs     []error
 	built    bool
-}
-
-// reading is one way in which a topic is read: a second Stream of the same types gets the same node.
-type reading struct {
-	topic string
-	what  string // "stream" or "table"
-	node  *graph.Node
-	k, v  any
-	skip  operators.Undecodable
 }
 
 // NewBuilder starts a topology. application names it on the broker: it is the consumer group, and internal topics begin
@@ -88,8 +78,12 @@ func (b *Builder) checkInternal() {
 		}
 	}
 	for _, n := range b.g.Nodes {
-		if n.Source != nil && !n.Source.Internal && owned[n.Source.Topic] != "" {
-			b.fail("operator %q reads topic %q, which is %s", n.Name, n.Source.Topic, owned[n.Source.Topic])
+		if n.Source != nil && !n.Source.Internal {
+			for _, topic := range n.Source.Topics {
+				if owned[topic] != "" {
+					b.fail("operator %q reads topic %q, which is %s", n.Name, topic, owned[topic])
+				}
+			}
 		}
 		if n.Sink != nil && !n.Sink.Internal && owned[n.Sink.Topic] != "" {
 			b.fail("operator %q writes topic %q, which is %s", n.Name, n.Sink.Topic, owned[n.Sink.Topic])
@@ -172,57 +166,6 @@ func needFunc(b *Builder, n *graph.Node, given bool) {
 	if !given {
 		b.fail("operator %q has a nil function", n.Name)
 	}
-}
-
-// Stream reads a topic as a stream of records. A topic can be read more than once, but not both as a stream and as a
-// table.
-//
-// Options: [Named], [SkipUndecodable].
-func (b *Builder) Stream[K, V any](topic string, k serde.Serde[K], v serde.Serde[V], opts ...NodeOption) Stream[K, V] {
-	o := b.nodeOptions("Stream of "+topic, opts, optName|optUndecodable)
-	n := read(b, topic, "stream", o, k, v)
-	return Stream[K, V]{b: b, from: n, k: k, v: v}
-}
-
-// Table reads a topic as a table: each record is the new row of its key, a null value deletes the row, a null key is
-// dropped and counted. The rows are kept in the named store. With an empty store name nothing is kept: updates pass
-// through, and Build refuses operators below that need the rows.
-//
-// Options: [SkipUndecodable], and those of a store.
-func (b *Builder) Table[K, V any](topic, store string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) Table[K, V] {
-	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optUndecodable)
-	n := read(b, topic, "table", nodeOptions{undecodable: o.undecodable}, k, v)
-	return table(Stream[K, V]{b: b, from: n, k: k, v: v}, "table", store, o)
-}
-
-// read adds the source of a topic, or finds the one that reads it in the same way.
-func read[K, V any](b *Builder, topic, what string, o nodeOptions, k serde.Serde[K], v serde.Serde[V]) *graph.Node {
-	if err := checkName(topic); err != nil {
-		b.fail("topic name %w", err)
-	}
-	for _, r := range b.readings {
-		if r.topic != topic {
-			continue
-		}
-		if r.what == "table" || what == "table" {
-			b.fail("topic %q is read as a %s and as a %s", topic, r.what, what)
-		} else if r.skip == o.undecodable && o.name == "" && same(r.k, k) && same(r.v, v) {
-			return r.node
-		}
-	}
-	n := source(b, topic, false, o.name, o.undecodable, k, v)
-	b.readings = append(b.readings, reading{topic: topic, what: what, node: n, k: k, v: v, skip: o.undecodable})
-	return n
-}
-
-func source[K, V any](b *Builder, topic string, internal bool, name string, u operators.Undecodable, k serde.Serde[K], v serde.Serde[V]) *graph.Node {
-	n := b.node("source", name)
-	n.Source = &graph.Source{Topic: topic, Internal: internal}
-	needSerdes(b, n, k, v)
-	n.Make = func(in *graph.Instance) any {
-		return operators.Read(in.Context(n), k, v, u, graph.Next[K, V](in, n))
-	}
-	return n
 }
 
 // KeyValueStore declares a store for [Stream.Process].

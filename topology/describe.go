@@ -30,10 +30,24 @@ type SubTopologyDescription struct {
 type NodeDescription struct {
 	Name   string   `json:"name"`
 	Op     string   `json:"op"`
-	Reads  string   `json:"reads,omitzero"`  // topic of a source
+	Reads  string   `json:"reads,omitzero"`  // topic of a source, if it is one
 	Writes string   `json:"writes,omitzero"` // topic of a sink
 	Stores []string `json:"stores,omitzero"`
 	Next   []string `json:"next,omitzero"`
+	// Topics of a source that reads several, or the regular expression that they match.
+	ReadsTopics  []string `json:"reads_topics,omitzero"`
+	ReadsPattern string   `json:"reads_pattern,omitzero"`
+}
+
+// reads is what a source reads, for people: topics, or a pattern.
+func (n NodeDescription) reads() []string {
+	switch {
+	case n.ReadsPattern != "":
+		return []string{"pattern " + n.ReadsPattern}
+	case n.Reads != "":
+		return []string{n.Reads}
+	}
+	return n.ReadsTopics
 }
 
 // StoreDescription is a store with its changelog.
@@ -55,6 +69,7 @@ type RepartitionDescription struct {
 type CoPartitionDescription struct {
 	Operator string   `json:"operator"`
 	Topics   []string `json:"topics"`
+	Patterns []string `json:"patterns,omitzero"` // whose topics it is about too
 }
 
 // Describe describes the topology.
@@ -76,15 +91,26 @@ func (t *Topology) Describe() Description {
 		d.Repartitions = append(d.Repartitions, RepartitionDescription{Topic: r.Topic, Partitions: r.Partitions})
 	}
 	for _, c := range t.g.CoPartitions {
-		d.CoPartitioned = append(d.CoPartitioned, CoPartitionDescription{Operator: c.Node.Name, Topics: c.Topics})
+		co := CoPartitionDescription{Operator: c.Node.Name, Topics: c.Topics}
+		for _, p := range c.Patterns {
+			co.Patterns = append(co.Patterns, p.Expr)
+		}
+		d.CoPartitioned = append(d.CoPartitioned, co)
 	}
 	return d
 }
 
 func describeNode(n *graph.Node) NodeDescription {
 	d := NodeDescription{Name: n.Name, Op: n.Op}
-	if n.Source != nil {
-		d.Reads = n.Source.Topic
+	if src := n.Source; src != nil {
+		switch {
+		case src.Pattern != nil:
+			d.ReadsPattern = src.Pattern.Expr
+		case len(src.Topics) == 1:
+			d.Reads = src.Topics[0]
+		default:
+			d.ReadsTopics = src.Topics
+		}
 	}
 	if n.Sink != nil {
 		d.Writes = n.Sink.Topic
@@ -115,7 +141,7 @@ func (d Description) String() string {
 		}
 	}
 	for _, c := range d.CoPartitioned {
-		fmt.Fprintf(&b, "  Co-partitioned for %s: %s\n", c.Operator, strings.Join(c.Topics, ", "))
+		fmt.Fprintf(&b, "  Co-partitioned for %s: %s\n", c.Operator, strings.Join(append(c.Topics[:len(c.Topics):len(c.Topics)], c.Patterns...), ", "))
 	}
 	return b.String()
 }
@@ -127,8 +153,12 @@ func (n NodeDescription) title() string {
 	}
 	kind := "Operator"
 	switch {
+	case n.ReadsPattern != "":
+		kind, details = "Source", append(details, "pattern: "+n.ReadsPattern)
 	case n.Reads != "":
 		kind, details = "Source", append(details, "topic: "+n.Reads)
+	case n.ReadsTopics != nil:
+		kind, details = "Source", append(details, "topics: "+strings.Join(n.ReadsTopics, ", "))
 	case n.Writes != "":
 		kind, details = "Sink", append(details, "topic: "+n.Writes)
 	}
@@ -231,8 +261,8 @@ func (d Description) draw(on drawing) {
 	}
 	for _, sub := range d.SubTopologies {
 		for _, n := range sub.Nodes {
-			if n.Reads != "" {
-				on.edge(topic(n.Reads), n.Name)
+			for _, read := range n.reads() {
+				on.edge(topic(read), n.Name)
 			}
 			for _, s := range n.Stores {
 				on.edge(n.Name, "store "+s)

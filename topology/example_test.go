@@ -231,3 +231,56 @@ func ExampleStream_Process() {
 	// k=c@12
 	// seen=3@12
 }
+
+func ExampleBuilder_StreamOf() {
+	b := topology.NewBuilder("audit")
+	// The topics of all regions are one source, also those of regions that come later.
+	b.StreamOf(topology.Pattern("logins-[a-z]+"), serde.String, serde.String).
+		Merge(b.StreamOf(topology.Topics("logouts", "lockouts"), serde.String, serde.String)).
+		To("events")
+	topo, err := b.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(topo.Describe())
+	// Output:
+	// Topology: audit
+	//   Sub-topology: 0
+	//     Source: source-0 (pattern: logins-[a-z]+)
+	//       --> merge-2
+	//     Source: source-1 (topics: lockouts, logouts)
+	//       --> merge-2
+	//     Operator: merge-2
+	//       --> sink-3
+	//     Sink: sink-3 (topic: events)
+}
+
+func ExampleTimestamp() {
+	type reading struct {
+		TakenMs int64
+		Celsius float64
+	}
+	taken := topology.Timestamp(func(_ string, r reading, at operators.RecordContext, partitionTime int64) int64 {
+		if r.TakenMs == 0 {
+			return max(partitionTime, 0) // an old sensor without a clock
+		}
+		return r.TakenMs
+	})
+	b := topology.NewBuilder("weather")
+	b.Stream("readings", serde.String, serde.JSON[reading](), taken).
+		MapValues(func(_ string, r reading) float64 { return r.Celsius }).
+		To("celsius")
+	topo, err := b.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := topologytest.New(exampleT{}, topo)
+	readings := topologytest.Input(d, "readings", serde.String, serde.JSON[reading]())
+	celsius := topologytest.Output(d, "celsius", serde.String, serde.Float64)
+	readings.Send("roof", reading{TakenMs: 1000, Celsius: 3.5}, topologytest.AtMs(9999))
+	readings.Send("roof", reading{Celsius: 4}, topologytest.AtMs(9999))
+	fmt.Println(celsius.ReadAll())
+	// Output: [roof=3.5@1000 roof=4@1000]
+}

@@ -31,6 +31,7 @@ type optionSet uint
 const (
 	optName optionSet = 1 << iota
 	optUndecodable
+	optTimestamp
 	optPartitioner
 	optPartitions
 	optSerdes
@@ -40,13 +41,14 @@ const (
 	optEmitOnCommit
 	optAs
 
+	optsSource   = optUndecodable | optTimestamp
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
 	optsWindow   = optsKeyValue | optRetention
 )
 
 type nodeOptions struct {
 	name        string
-	undecodable operators.Undecodable
+	source      sourceOptions
 	partitioner any // operators.Partitioner of the stream's types
 	partitions  int32
 }
@@ -54,7 +56,7 @@ type nodeOptions struct {
 type storeOptions struct {
 	name         string
 	as           string
-	undecodable  operators.Undecodable
+	source       sourceOptions
 	k, v         any // serdes of the store's types
 	inMemory     bool
 	noChangelog  bool
@@ -128,17 +130,6 @@ func (o storeOptions) nodeName(op, store string) string {
 	}
 	return store + "-" + op
 }
-
-// SourceOption is an option of whatever reads a topic, stream or table.
-type SourceOption struct{ undecodable operators.Undecodable }
-
-func (s SourceOption) node(o *nodeOptions)         { o.undecodable = s.undecodable }
-func (s SourceOption) store(o *storeOptions)       { o.undecodable = s.undecodable }
-func (s SourceOption) option() (optionSet, string) { return optUndecodable, "SkipUndecodable" }
-
-// SkipUndecodable makes a source drop and count records whose bytes its serdes refuse. Default: the task fails, naming
-// topic, partition, offset and key.
-func SkipUndecodable() SourceOption { return SourceOption{operators.SkipUndecodable} }
 
 // Partitioner chooses the partitions of the topic for each record; see [operators.Partitioner]. Its types must be those
 // of the stream. Default: Kafka's murmur2 of the key.

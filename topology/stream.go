@@ -259,7 +259,8 @@ func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
 	})
 	o.name = name + "-repartition-sink"
 	from.sink(r.Topic, "repartition-sink", o).Sink.Internal = true
-	behind = source(s.b, r.Topic, true, name+"-repartition-source", operators.FailUndecodable, s.k, s.v)
+	src := &graph.Source{Topics: []string{r.Topic}, Internal: true}
+	behind = source(s.b, src, name+"-repartition-source", sourceOptions{}, s.k, s.v)
 	return Stream[K, V]{b: s.b, from: behind, k: s.k, v: s.v}
 }
 

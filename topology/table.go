@@ -1,8 +1,6 @@
 package topology
 
 import (
-	"slices"
-
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
@@ -171,9 +169,7 @@ func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given
 	if !t.needRows(n) {
 		return to
 	}
-	topics := append(sourceTopics(s.from), sourceTopics(t.from)...)
-	slices.Sort(topics)
-	s.b.g.CoPartitions = append(s.b.g.CoPartitions, graph.CoPartition{Node: n, Topics: slices.Compact(topics)})
+	s.b.coPartition(n, s.from, t.from)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		return operators.Enter(c, build(c, t.lookup(in), nulls(s.k, r), graph.Next[K, R](in, n)))
@@ -184,15 +180,4 @@ func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given
 // sameKind reports whether two serdes may write equal keys alike: they are of one type, or one of them is unknown.
 func sameKind[K any](a, b serde.Serde[K]) bool {
 	return a == nil || b == nil || serdeType(a) == serdeType(b)
-}
-
-// sourceTopics are the topics that the records of a node come from.
-func sourceTopics(n *graph.Node) (topics []string) {
-	if n.Source != nil {
-		return []string{n.Source.Topic}
-	}
-	for _, p := range n.Parents {
-		topics = append(topics, sourceTopics(p)...)
-	}
-	return topics
 }

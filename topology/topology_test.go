@@ -178,7 +178,7 @@ func TestTopologyThatDoesNothingIsRefused(t *testing.T) {
 func TestPlan(t *testing.T) {
 	topo := orders(t)
 	counts := map[string]int32{"orders": 4, "customers": 6, "spend-by-tier": 2}
-	plan, err := topo.Graph().NewPlan(func(topic string) (int32, bool) { n, ok := counts[topic]; return n, ok })
+	plan, err := topo.Graph().NewPlan(func(topic string) (int32, bool) { n, ok := counts[topic]; return n, ok }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s has %d partitions, want %d", topic, plan.Partitions[topic], want)
 		}
 	}
-	_, err = topo.Graph().NewPlan(func(string) (int32, bool) { return 0, false })
+	_, err = topo.Graph().NewPlan(func(string) (int32, bool) { return 0, false }, nil)
 	if err == nil || !strings.Contains(err.Error(), `input topic "orders" of "source-2" does not exist`) || !strings.Contains(err.Error(), `output topic "spend-by-tier"`) {
 		t.Errorf("error for missing topics is %v", err)
 	}
@@ -205,7 +205,7 @@ func TestCoPartitioningIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	counts := map[string]int32{"rows": 4, "in": 3, "out": 1}
-	_, err = topo.Graph().NewPlan(func(topic string) (int32, bool) { n, ok := counts[topic]; return n, ok })
+	_, err = topo.Graph().NewPlan(func(topic string) (int32, bool) { n, ok := counts[topic]; return n, ok }, nil)
 	want := `operator "enrich" needs inputs with the same number of partitions, but "in" has 3 and "rows" has 4`
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)

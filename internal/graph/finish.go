@@ -38,7 +38,7 @@ func (s *SubTopology) add(n *Node) {
 		}
 	}
 	if n.Source != nil {
-		s.Sources = append(s.Sources, n.Source.Topic)
+		s.Sources = append(s.Sources, n.Source.Topics...)
 	}
 	if n.Sink != nil {
 		s.Sinks = append(s.Sinks, n.Sink.Topic)
@@ -71,10 +71,16 @@ func components(t *Topology) []int {
 			continue
 		}
 		// Two readers of one topic are in one task, or its records would be fetched twice.
-		if first, ok := sources[n.Source.Topic]; ok {
-			union(first, n.ID)
-		} else {
-			sources[n.Source.Topic] = n.ID
+		topics := n.Source.Topics
+		if n.Source.Pattern != nil {
+			topics = []string{n.Source.String()}
+		}
+		for _, topic := range topics {
+			if first, ok := sources[topic]; ok {
+				union(first, n.ID)
+			} else {
+				sources[topic] = n.ID
+			}
 		}
 	}
 	for _, store := range t.Stores {
@@ -97,7 +103,7 @@ func (s *SubTopology) hash() uint64 {
 			fmt.Fprintf(h, "<%s\x00", p.Name)
 		}
 		if n.Source != nil {
-			fmt.Fprintf(h, "r%s\x00", n.Source.Topic)
+			fmt.Fprintf(h, "r%s\x00", n.Source)
 		}
 		if n.Sink != nil {
 			fmt.Fprintf(h, "w%s\x00", n.Sink.Topic)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
@@ -28,15 +29,29 @@ type Node struct {
 	Source   *Source // nil if the node reads no topic
 	Sink     *Sink   // nil if the node writes no topic
 
-	// Make makes the operator for a task: a func(*operators.Input) error for a source, else an operators.Forward of the
-	// node's input types. It gets those of its children from [Next] and [Made].
+	// Make makes the operator for a task: a func() operators.Source for a source, called for each of its topics, else an
+	// operators.Forward of the node's input types. It gets those of its children from [Next] and [Made].
 	Make func(in *Instance) any
 }
 
-// Source says what a node reads.
+// Source says what a node reads. Several topics are one input: a task reads its partition of each.
 type Source struct {
-	Topic    string
-	Internal bool // a repartition topic of this topology
+	Topics   []string // sorted; nil with a Pattern
+	Pattern  *Pattern // the topics are those that it matches on the brokers, see [Plan]; nil with Topics
+	Internal bool     // a repartition topic of this topology
+}
+
+// Reads reports whether a source would read a topic of that name.
+func (s *Source) Reads(topic string) bool {
+	return slices.Contains(s.Topics, topic) || s.Pattern != nil && s.Pattern.Matches(topic)
+}
+
+// String names the topics, for messages.
+func (s *Source) String() string {
+	if s.Pattern != nil {
+		return "pattern " + s.Pattern.Expr
+	}
+	return strings.Join(s.Topics, ", ")
 }
 
 // Sink says what a node writes.
@@ -67,8 +82,9 @@ type Repartition struct {
 
 // CoPartition says that topics must have the same number of partitions.
 type CoPartition struct {
-	Node   *Node // whose inputs they are
-	Topics []string
+	Node     *Node // whose inputs they are
+	Topics   []string
+	Patterns []*Pattern // whose topics it is about too
 }
 
 // SubTopology is a part of the topology that is connected by something else than a topic. It is what tasks are made of.
@@ -76,7 +92,7 @@ type SubTopology struct {
 	ID      int
 	Nodes   []*Node
 	Stores  []*Store
-	Sources []string // topics that it reads, sorted
+	Sources []string // topics that it reads by name, sorted; [Plan.Sources] are those of patterns too
 	Sinks   []string // topics that it writes, sorted
 	Hash    uint64   // changes when anything changes that tasks of other instances must agree on
 }
@@ -84,7 +100,7 @@ type SubTopology struct {
 // Instance is the operators of one task.
 type Instance struct {
 	Scope  *operators.Scope
-	Inputs map[string][]func(*operators.Input) error // by topic
+	Inputs map[string][]operators.Source // by topic, in the order of declaration
 
 	Contexts []*operators.Context // of all nodes, in the order of the sub-topology
 	contexts map[*Node]*operators.Context
@@ -94,17 +110,20 @@ type Instance struct {
 
 // Instantiate makes the operators of a sub-topology for a task. The scope's Runtime must give its stores. It returns what
 // an operator's own initialisation failed with; panics of user code are the caller's to recover.
-func Instantiate(sub *SubTopology, scope *operators.Scope) (*Instance, error) {
+func Instantiate(plan *Plan, sub *SubTopology, scope *operators.Scope) (*Instance, error) {
 	in := &Instance{
 		Scope:    scope,
-		Inputs:   make(map[string][]func(*operators.Input) error),
+		Inputs:   make(map[string][]operators.Source),
 		contexts: make(map[*Node]*operators.Context),
 		made:     make(map[*Node]any),
 	}
 	for _, n := range sub.Nodes {
 		in.Context(n)
 		if n.Source != nil {
-			in.Inputs[n.Source.Topic] = append(in.Inputs[n.Source.Topic], in.Made(n).(func(*operators.Input) error))
+			source := in.Made(n).(func() operators.Source)
+			for _, topic := range plan.TopicsOf(n.Source) {
+				in.Inputs[topic] = append(in.Inputs[topic], source())
+			}
 		}
 	}
 	if in.err != nil {
@@ -159,33 +178,35 @@ func (t *Topology) Store(name string) *Store {
 	return t.Stores[i]
 }
 
-// ExternalSources are the topics that must exist before the topology runs, sorted.
+// ExternalSources are the topics that must exist before the topology runs, sorted. Those of patterns are not among them.
 func (t *Topology) ExternalSources() []string {
-	return t.topics(func(n *Node) (string, bool) {
-		return topicOf(n.Source != nil && !n.Source.Internal, func() string { return n.Source.Topic })
+	return t.topics(func(n *Node) []string {
+		if n.Source == nil || n.Source.Internal {
+			return nil
+		}
+		return n.Source.Topics
 	})
+}
+
+// HasPatterns reports whether a source reads the topics that a pattern matches.
+func (t *Topology) HasPatterns() bool {
+	return slices.ContainsFunc(t.Nodes, func(n *Node) bool { return n.Source != nil && n.Source.Pattern != nil })
 }
 
 // ExternalSinks are the topics outside of the topology that it writes, sorted.
 func (t *Topology) ExternalSinks() []string {
-	return t.topics(func(n *Node) (string, bool) {
-		return topicOf(n.Sink != nil && !n.Sink.Internal, func() string { return n.Sink.Topic })
+	return t.topics(func(n *Node) []string {
+		if n.Sink == nil || n.Sink.Internal {
+			return nil
+		}
+		return []string{n.Sink.Topic}
 	})
 }
 
-func topicOf(ok bool, topic func() string) (string, bool) {
-	if !ok {
-		return "", false
-	}
-	return topic(), true
-}
-
-func (t *Topology) topics(of func(*Node) (string, bool)) []string {
+func (t *Topology) topics(of func(*Node) []string) []string {
 	var topics []string
 	for _, n := range t.Nodes {
-		if topic, ok := of(n); ok {
-			topics = append(topics, topic)
-		}
+		topics = append(topics, of(n)...)
 	}
 	slices.Sort(topics)
 	return slices.Compact(topics)

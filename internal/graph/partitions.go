@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 )
@@ -22,13 +23,49 @@ type Plan struct {
 	Partitions map[string]int32 // of every topic that it reads or writes and whose count is known
 	Internal   []InternalTopic  // by name
 	Tasks      []int32          // number of tasks by sub-topology ID: they are partitions 0 to Tasks-1
+	Sources    [][]string       // topics that each sub-topology reads, sorted, by its ID
+	matched    map[string][]string
 }
 
-// NewPlan works out how many partitions the internal topics have and how many tasks there are. count tells the partitions
-// of a topic outside of the topology; ok is false if there is no such topic. All problems are returned, joined.
-func (t *Topology) NewPlan(count func(topic string) (partitions int32, ok bool)) (*Plan, error) {
-	p := &Plan{Partitions: make(map[string]int32)}
-	var errs []error
+// TopicsOf are the topics that a source reads, sorted.
+func (p *Plan) TopicsOf(s *Source) []string {
+	if s.Pattern != nil {
+		return p.matched[s.Pattern.Expr]
+	}
+	return s.Topics
+}
+
+// Inputs are all topics that the topology reads, internal ones too, sorted.
+func (p *Plan) Inputs() []string {
+	topics := slices.Concat(p.Sources...)
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
+
+// Hash is the sub-topology's hash and what its patterns stand for: what instances must agree on.
+func (p *Plan) Hash(sub *SubTopology) uint64 {
+	if !slices.ContainsFunc(sub.Nodes, func(n *Node) bool { return n.Source != nil && n.Source.Pattern != nil }) {
+		return sub.Hash
+	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%016x", sub.Hash)
+	for _, topic := range p.Sources[sub.ID] {
+		fmt.Fprintf(h, "%s\x00%d\x00", topic, p.Partitions[topic])
+	}
+	return h.Sum64()
+}
+
+// NewPlan works out which topics patterns stand for, how many partitions the internal topics have and how many tasks there
+// are. count tells the partitions of a topic outside of the topology; ok is false if there is no such topic. existing are
+// the topics that patterns are matched with; nil if there are no patterns. All problems are returned, joined.
+func (t *Topology) NewPlan(count func(topic string) (partitions int32, ok bool), existing []string) (*Plan, error) {
+	p := &Plan{Partitions: make(map[string]int32), matched: make(map[string][]string)}
+	matched, errs := t.match(p, existing)
+	for _, topic := range matched {
+		if n, ok := count(topic); ok {
+			p.Partitions[topic] = n
+		}
+	}
 	for _, topic := range t.ExternalSources() {
 		if n, ok := count(topic); ok {
 			p.Partitions[topic] = n
@@ -46,6 +83,7 @@ func (t *Topology) NewPlan(count func(topic string) (partitions int32, ok bool))
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	t.sources(p)
 	if err := t.repartitions(p); err != nil {
 		return nil, err
 	}
@@ -64,7 +102,7 @@ func (t *Topology) repartitions(p *Plan) error {
 	for range len(t.Repartitions) + 1 {
 		changed := t.spread(p)
 		for _, r := range t.Repartitions {
-			if n := t.upstream(r.Topic, p); p.Partitions[r.Topic] == 0 && n > 0 && !t.coPartitioned(r.Topic, p) {
+			if n, known := t.upstream(r.Topic, p); p.Partitions[r.Topic] == 0 && known && n > 0 && !t.coPartitioned(r.Topic, p) {
 				p.Partitions[r.Topic] = n
 				changed = true
 			}
@@ -73,10 +111,12 @@ func (t *Topology) repartitions(p *Plan) error {
 			break
 		}
 	}
+	flows := t.flowing(p)
 	// What is left waits for another topic of its join that waits too: the largest upstream decides for all.
 	for _, r := range t.Repartitions {
-		if p.Partitions[r.Topic] == 0 {
-			p.Partitions[r.Topic] = max(1, t.upstream(r.Topic, p))
+		if p.Partitions[r.Topic] == 0 && flows[r.Topic] {
+			n, _ := t.upstream(r.Topic, p)
+			p.Partitions[r.Topic] = max(1, n)
 			t.spread(p)
 		}
 	}
@@ -93,10 +133,10 @@ func (t *Topology) repartitions(p *Plan) error {
 func (t *Topology) spread(p *Plan) (changed bool) {
 	for _, c := range t.CoPartitions {
 		n := int32(0)
-		for _, topic := range c.Topics {
+		for _, topic := range p.coPartitioned(c) {
 			n = max(n, p.Partitions[topic])
 		}
-		for _, topic := range c.Topics {
+		for _, topic := range p.coPartitioned(c) {
 			if n > 0 && p.Partitions[topic] == 0 {
 				p.Partitions[topic] = n
 				changed = true
@@ -109,36 +149,67 @@ func (t *Topology) spread(p *Plan) (changed bool) {
 // coPartitioned reports whether a topic will get its count from another one that a join puts beside it.
 func (t *Topology) coPartitioned(topic string, p *Plan) bool {
 	return slices.ContainsFunc(t.CoPartitions, func(c CoPartition) bool {
-		return slices.Contains(c.Topics, topic) && slices.ContainsFunc(c.Topics, func(other string) bool {
+		topics := p.coPartitioned(c)
+		return slices.Contains(topics, topic) && slices.ContainsFunc(topics, func(other string) bool {
 			return p.Partitions[other] > 0
 		})
 	})
 }
 
-// upstream is the largest number of partitions among the sources of the sub-topologies that write a topic, or 0 if one
-// is not known yet.
-func (t *Topology) upstream(topic string, p *Plan) (n int32) {
+// upstream is the largest number of partitions among the other sources of the sub-topologies that write a topic; known
+// says that all of them have one.
+func (t *Topology) upstream(topic string, p *Plan) (n int32, known bool) {
+	known = true
 	for _, sub := range t.SubTopologies {
 		if !slices.Contains(sub.Sinks, topic) {
 			continue
 		}
-		for _, source := range sub.Sources {
-			if p.Partitions[source] == 0 {
-				return 0
+		for _, source := range p.Sources[sub.ID] {
+			if source != topic {
+				known = known && p.Partitions[source] > 0
+				n = max(n, p.Partitions[source])
 			}
-			n = max(n, p.Partitions[source])
 		}
 	}
-	return n
+	return n, known
+}
+
+// flowing are the topics into which records can come: all but the repartition topics below patterns that no topic
+// matches yet. Those are made when one does.
+func (t *Topology) flowing(p *Plan) map[string]bool {
+	flows := make(map[string]bool)
+	for range len(t.SubTopologies) + 1 {
+		for i, sub := range t.SubTopologies {
+			if slices.ContainsFunc(p.Sources[i], func(source string) bool { return flows[source] || !t.owns(source) }) {
+				for _, topic := range sub.Sinks {
+					flows[topic] = true
+				}
+			}
+		}
+	}
+	return flows
+}
+
+// coPartitioned are the topics of a co-partitioning, also those of patterns.
+func (p *Plan) coPartitioned(c CoPartition) []string {
+	topics := slices.Clone(c.Topics)
+	for _, pattern := range c.Patterns {
+		topics = append(topics, p.matched[pattern.Expr]...)
+	}
+	return topics
 }
 
 func (c CoPartition) check(p *Plan) error {
-	first := p.Partitions[c.Topics[0]]
-	if !slices.ContainsFunc(c.Topics, func(topic string) bool { return p.Partitions[topic] != first }) {
+	topics := p.coPartitioned(c)
+	if len(topics) == 0 {
 		return nil
 	}
-	counts := make([]string, len(c.Topics))
-	for i, topic := range c.Topics {
+	first := p.Partitions[topics[0]]
+	if !slices.ContainsFunc(topics, func(topic string) bool { return p.Partitions[topic] != first }) {
+		return nil
+	}
+	counts := make([]string, len(topics))
+	for i, topic := range topics {
 		counts[i] = fmt.Sprintf("%q has %d", topic, p.Partitions[topic])
 	}
 	return fmt.Errorf("operator %q needs inputs with the same number of partitions, but %s", c.Node.Name, strings.Join(counts, " and "))
@@ -146,8 +217,8 @@ func (c CoPartition) check(p *Plan) error {
 
 func (t *Topology) tasks(p *Plan) {
 	p.Tasks = make([]int32, len(t.SubTopologies))
-	for i, sub := range t.SubTopologies {
-		for _, source := range sub.Sources {
+	for i, sources := range p.Sources {
+		for _, source := range sources {
 			p.Tasks[i] = max(p.Tasks[i], p.Partitions[source])
 		}
 	}
@@ -155,11 +226,14 @@ func (t *Topology) tasks(p *Plan) {
 
 func (t *Topology) internal(p *Plan) {
 	for _, r := range t.Repartitions {
+		if p.Partitions[r.Topic] == 0 {
+			continue // see flowing
+		}
 		p.Internal = append(p.Internal, InternalTopic{Name: r.Topic, Partitions: p.Partitions[r.Topic], Repartition: true})
 	}
 	for i, sub := range t.SubTopologies {
 		for _, store := range sub.Stores {
-			if store.Changelog != "" {
+			if store.Changelog != "" && p.Tasks[i] > 0 {
 				p.Internal = append(p.Internal, InternalTopic{Name: store.Changelog, Partitions: p.Tasks[i], RetentionMs: store.RetentionMs})
 			}
 		}
@@ -168,7 +242,7 @@ func (t *Topology) internal(p *Plan) {
 }
 
 func (t *Topology) readers(topic string) string {
-	return t.names(func(n *Node) bool { return n.Source != nil && n.Source.Topic == topic })
+	return t.names(func(n *Node) bool { return n.Source != nil && n.Source.Reads(topic) })
 }
 
 func (t *Topology) writers(topic string) string {

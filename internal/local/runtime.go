@@ -75,7 +75,7 @@ func New(cfg Config) (*Runtime, error) {
 }
 
 func (r *Runtime) open() (err error) {
-	if r.plan, err = r.cfg.Graph.NewPlan(r.cfg.Broker.Partitions); err != nil {
+	if r.plan, err = r.cfg.Graph.NewPlan(r.cfg.Broker.Partitions, r.cfg.Broker.Topics()); err != nil {
 		return err
 	}
 	for _, t := range r.plan.Internal {
@@ -121,14 +121,13 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 	return nil
 }
 
-// metadata is what the task committed beside the offset of its first input.
-func (r *Runtime) metadata(sub *graph.SubTopology, partition int32) string {
-	for _, topic := range sub.Sources {
-		if partition < r.plan.Partitions[topic] {
-			return r.cfg.Broker.offsets[group{r.cfg.Graph.Application, topic, partition}].Metadata
-		}
+// metadata is what the task committed beside the offsets of its inputs.
+func (r *Runtime) metadata(sub *graph.SubTopology, partition int32) map[string]string {
+	metadata := make(map[string]string)
+	for _, topic := range r.plan.Sources[sub.ID] {
+		metadata[topic] = r.cfg.Broker.offsets[group{r.cfg.Graph.Application, topic, partition}].Metadata
 	}
-	return ""
+	return metadata
 }
 
 func (in *input) start(b *Broker) {
@@ -209,6 +208,9 @@ func (r *Runtime) Plan() *graph.Plan { return r.plan }
 
 // Now is the wall clock.
 func (r *Runtime) Now() time.Time { return time.UnixMilli(r.nowMs).UTC() }
+
+// Tasks are the tasks, in the order in which they were made.
+func (r *Runtime) Tasks() []*task.Task { return r.tasks }
 
 // Stores are the partitions of a store, one for each task that has it, in their order. Nobody may read them while a record
 // runs, or change them.

@@ -43,7 +43,7 @@ func newLoop(tb testing.TB, add func(topology.Stream[int64, int64]) topology.Str
 	if err != nil {
 		tb.Fatal(err)
 	}
-	plan, err := topo.Graph().NewPlan(func(string) (int32, bool) { return 1, true })
+	plan, err := topo.Graph().NewPlan(func(string) (int32, bool) { return 1, true }, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

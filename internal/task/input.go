@@ -11,7 +11,8 @@ const recordOverheadBytes = 96
 // input is the buffer of one input partition: a ring of records in offset order.
 type input struct {
 	topic     string
-	read      func(*operators.Input) error
+	sources   []operators.Source
+	extracts  operators.Source  // the one of sources that has an extractor, or nil
 	ring      []operators.Input // its length is 0 or a power of two
 	head, n   int
 	bytes     int64
@@ -19,6 +20,44 @@ type input struct {
 	position  int64           // offset after the last record fetched, markers included
 	end       int64           // last stable offset as of the last fetch
 	committed int64           // position of the last commit
+
+	extracted     bool  // the head's timestamp is what the extractor said
+	time          int64 // largest timestamp of a record processed, or NoTime
+	committedTime int64 // time at the last commit
+}
+
+// connect gives an input to the sources of its topic.
+func (in *input) connect(sources []operators.Source) {
+	in.sources, in.extracts = sources, nil
+	for _, s := range sources {
+		if s.Extracts() {
+			in.extracts = s
+		}
+	}
+}
+
+// read gives a record to every source of its topic.
+func (in *input) read(r *operators.Input) error {
+	for _, s := range in.sources {
+		if err := s.Process(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extract asks the extractors for the timestamps of the records that are next, as the choice among them depends on those.
+func (t *Task) extract() {
+	for _, in := range t.inputs {
+		if in.extracts == nil || in.extracted || in.n == 0 {
+			continue
+		}
+		head := &in.ring[in.head]
+		o := operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: head.Offset}
+		t.scope.Begin(o, head.Key, head.Timestamp)
+		head.Timestamp = in.extracts.Timestamp(head, o, in.time)
+		in.extracted = true
+	}
 }
 
 // Add buffers a record that was read from an input. Its slices are kept, not copied.
@@ -79,6 +118,7 @@ func (in *input) pop() *operators.Input {
 	in.head = (in.head + 1) & (len(in.ring) - 1)
 	in.n--
 	in.bytes -= sizeOf(&in.last)
+	in.extracted = false
 	return &in.last
 }
 
@@ -93,6 +133,7 @@ func (in *input) grow() {
 func (in *input) reset() {
 	in.ring, in.head, in.n, in.bytes = nil, 0, 0, 0
 	in.position, in.end = in.committed, unknown
+	in.extracted, in.time = false, in.committedTime
 }
 
 func sizeOf(r *operators.Input) int64 {

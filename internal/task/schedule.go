@@ -62,16 +62,34 @@ func (r *runtime) Schedule(c *operators.Context, interval time.Duration, clock o
 // metadataVersion begins the metadata of committed offsets.
 const metadataVersion = "rivusio/1 "
 
-// metadata is the durable time of a task without stores, as text for the metadata of a committed offset.
-func metadata(streamTime int64) string {
-	return metadataVersion + strconv.FormatInt(streamTime, 10)
+// metadata is times as text for the metadata of a committed offset: the task's, and that of the partition if it is not
+// NoTime.
+func metadata(streamTime, partitionTime int64) string {
+	text := metadataVersion + strconv.FormatInt(streamTime, 10)
+	if partitionTime != operators.NoTime {
+		text += " " + strconv.FormatInt(partitionTime, 10)
+	}
+	return text
 }
 
-// streamTimeOf reads what metadata wrote; anything else is no time.
-func streamTimeOf(metadata string) int64 {
+// timesOf reads what metadata wrote; anything else is no time.
+func timesOf(metadata string) (stream, partition int64) {
 	text, ok := strings.CutPrefix(metadata, metadataVersion)
+	if !ok {
+		return operators.NoTime, operators.NoTime
+	}
+	first, second, both := strings.Cut(text, " ")
+	stream = timeOf(first)
+	partition = operators.NoTime
+	if both {
+		partition = timeOf(second)
+	}
+	return stream, partition
+}
+
+func timeOf(text string) int64 {
 	ms, err := strconv.ParseInt(text, 10, 64)
-	if !ok || err != nil {
+	if err != nil {
 		return operators.NoTime
 	}
 	return ms

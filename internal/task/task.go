@@ -41,38 +41,42 @@ type Config struct {
 	// MaxIdleMs is how long (wall clock) an input that is read up to its end is waited for. Negative: not at all, and
 	// not for inputs that still lag either. Default 0: only those that lag are waited for (Kafka Streams' max.task.idle.ms).
 	MaxIdleMs int64
-	// Metadata is what [Task.Positions] gave for the task's first input at the last commit; "" if there was none.
-	Metadata string
+	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
+	Metadata map[string]string
 }
 
 // Task is a running task. See K1.
 type Task struct {
-	cfg      Config
-	id       ID
-	scope    operators.Scope
-	in       *graph.Instance
-	inputs   []*input
-	stores   []state.Store // in the order of the sub-topology
-	byName   map[string]state.Store
-	sched    []*schedule
-	nowMs    int64
-	idle     idleness
-	touched  bool // something happened since the last commit
-	commit   bool // user code asked for a commit
-	restored int64
-	stats    stats
+	cfg     Config
+	id      ID
+	scope   operators.Scope
+	in      *graph.Instance
+	inputs  []*input
+	stores  []state.Store // in the order of the sub-topology
+	byName  map[string]state.Store
+	sched   []*schedule
+	nowMs   int64
+	idle    idleness
+	touched bool // something happened since the last commit
+	commit  bool // user code asked for a commit
+	// extracting says that a source has an extractor of timestamps.
+	extracting bool
+	restored   int64
+	stats      stats
 }
 
 // New makes a task and its operators. An error names the operator whose initialisation failed.
 func New(cfg Config) (*Task, error) {
 	t := &Task{cfg: cfg, id: ID{cfg.SubTopology.ID, cfg.Partition}, byName: make(map[string]state.Store), nowMs: cfg.WallClock()}
-	for _, topic := range cfg.SubTopology.Sources {
+	t.restored = operators.NoTime
+	for _, topic := range cfg.Plan.Sources[cfg.SubTopology.ID] {
 		if cfg.Partition < cfg.Plan.Partitions[topic] {
-			t.inputs = append(t.inputs, &input{topic: topic, end: unknown, position: unknown})
+			stream, partition := timesOf(cfg.Metadata[topic])
+			t.inputs = append(t.inputs, &input{topic: topic, end: unknown, position: unknown, time: partition, committedTime: partition})
+			t.restored = max(t.restored, stream)
 		}
 	}
 	t.scope = operators.Scope{Runtime: (*runtime)(t), Task: t.id.String(), Partition: cfg.Partition}
-	t.restored = streamTimeOf(cfg.Metadata)
 	for _, s := range cfg.SubTopology.Stores {
 		store := s.Open(state.Config{
 			Name: s.Name, Partition: cfg.Stores[s.Name], Budget: cfg.Budget, Changelog: s.Changelog != "",
@@ -98,29 +102,15 @@ func (t *Task) instantiate() (err error) {
 	}()
 	t.scope.StreamTime, t.sched = t.restored, nil
 	t.scope.BeginOther("at its start", nil, max(0, t.restored))
-	t.in, err = graph.Instantiate(t.cfg.SubTopology, &t.scope)
+	t.in, err = graph.Instantiate(t.cfg.Plan, t.cfg.SubTopology, &t.scope)
 	if err != nil {
 		return err
 	}
 	for _, in := range t.inputs {
-		in.read = fan(t.in.Inputs[in.topic])
+		in.connect(t.in.Inputs[in.topic])
+		t.extracting = t.extracting || in.extracts != nil
 	}
 	return nil
-}
-
-// fan gives a record to every source of its topic.
-func fan(sources []func(*operators.Input) error) func(*operators.Input) error {
-	if len(sources) == 1 {
-		return sources[0]
-	}
-	return func(in *operators.Input) error {
-		for _, read := range sources {
-			if err := read(in); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }
 
 // ID names the task.
@@ -153,6 +143,9 @@ func (t *Task) Process(limit int) (n int, err error) {
 		t.stats.publish(t.in)
 	}()
 	for n < limit && !t.commit {
+		if t.extracting {
+			t.extract()
+		}
 		in := t.choose()
 		if in == nil {
 			break
@@ -162,6 +155,7 @@ func (t *Task) Process(limit int) (n int, err error) {
 		t.scope.Begin(operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: record.Offset}, record.Key, record.Timestamp)
 		if record.Timestamp <= operators.MaxTimestamp {
 			t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
+			in.time = max(in.time, record.Timestamp)
 		}
 		if err := in.read(record); err != nil {
 			return n, err
@@ -231,7 +225,7 @@ type Position struct {
 	Topic     string
 	Partition int32
 	Offset    int64
-	Metadata  string // belongs into the committed offset: the time of a task that has no store to keep it
+	Metadata  string // belongs into the committed offset: times that no store keeps
 }
 
 // Positions are those of all inputs of which anything is known. A transaction in which the task wrote must commit one of
@@ -243,8 +237,11 @@ func (t *Task) Positions() []Position {
 			continue
 		}
 		p := Position{Topic: in.topic, Partition: t.id.Partition, Offset: in.next()}
-		if i == 0 && len(t.stores) == 0 {
-			p.Metadata = metadata(t.scope.StreamTime)
+		switch {
+		case in.extracts != nil:
+			p.Metadata = metadata(t.scope.StreamTime, in.time)
+		case i == 0 && len(t.stores) == 0:
+			p.Metadata = metadata(t.scope.StreamTime, operators.NoTime)
 		}
 		positions = append(positions, p)
 	}
@@ -264,7 +261,7 @@ func (t *Task) Committed(end func(topic string, partition int32) int64) []*state
 		pending = append(pending, s.Pending()...)
 	}
 	for _, in := range t.inputs {
-		in.committed = in.next()
+		in.committed, in.committedTime = in.next(), in.time
 	}
 	t.restored, t.touched, t.commit = t.scope.StreamTime, false, false
 	return pending

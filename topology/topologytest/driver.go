@@ -22,6 +22,7 @@ type Driver struct {
 type settings struct {
 	partitions  int32
 	ofTopic     map[string]int32
+	more        map[string]int32
 	commitEvery int
 	cacheBytes  int64
 	backend     state.Backend
@@ -44,6 +45,16 @@ func Partitions(n int, topics ...string) Option {
 	}
 }
 
+// Topics makes more topics, with n partitions each: those that a pattern of the topology is to match, or that a sink
+// chooses for itself.
+func Topics(n int, topics ...string) Option {
+	return func(s *settings) {
+		for _, topic := range topics {
+			s.more[topic] = int32(n)
+		}
+	}
+}
+
 // CommitEvery makes the driver commit after so many processed records, over all tasks, and not after each. Outputs show
 // nothing before; see [Driver.Commit].
 func CommitEvery(records int) Option { return func(s *settings) { s.commitEvery = records } }
@@ -60,7 +71,7 @@ func StartAt(t time.Time) Option { return func(s *settings) { s.start = t } }
 // New starts a topology on new topics: those that it reads and writes by name. The test's end closes it.
 func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 	t.Helper()
-	s := settings{partitions: 1, ofTopic: make(map[string]int32), start: time.UnixMilli(0)}
+	s := settings{partitions: 1, ofTopic: make(map[string]int32), more: make(map[string]int32), start: time.UnixMilli(0)}
 	for _, opt := range opts {
 		opt(&s)
 	}
@@ -76,6 +87,11 @@ func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 		}
 		if err := d.broker.Create(topic, n); err != nil {
 			t.Fatalf("topologytest: %v", err)
+		}
+	}
+	for topic, n := range s.more {
+		if err := d.broker.Create(topic, n); err != nil {
+			t.Fatalf("topologytest: option Topics: %v", err)
 		}
 	}
 	for topic := range s.ofTopic {
@@ -149,8 +165,26 @@ func (d *Driver) Restart(s State) {
 	d.check(d.runtime.Run())
 }
 
+// AddTopic makes a topic while the topology runs: everything is committed, and then the topology looks at the topics
+// anew, as it does on a broker. State stays.
+func (d *Driver) AddTopic(name string, partitions int) {
+	d.t.Helper()
+	d.Commit()
+	d.check(d.broker.Create(name, int32(partitions)))
+	d.Restart(KeptState)
+}
+
 // Restored is how many changelog records the last start read for a store.
 func (d *Driver) Restored(store string) int { return d.runtime.Restored(store) }
+
+// Tasks names the tasks that run, as SUBTOPOLOGY_PARTITION.
+func (d *Driver) Tasks() []string {
+	var names []string
+	for _, t := range d.runtime.Tasks() {
+		names = append(names, t.ID().String())
+	}
+	return names
+}
 
 // Drop is a number of records that an operator discarded for a reason.
 type Drop struct {
