@@ -83,12 +83,7 @@ func Aggregate[K, V, A any](c *Context, store *state.KeyValueStore[K, A], agg Ag
 		}
 		a, timestamp := agg.apply(slot, r)
 		null := agg.IsNull != nil && agg.IsNull(a)
-		if null {
-			store.Remove(slot)
-			slot.Timestamp = timestamp
-		} else {
-			store.Set(slot, a, timestamp)
-		}
+		keepRow(store, slot, a, timestamp, !null)
 		if emit == EmitOnCommit {
 			return nil
 		}

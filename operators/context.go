@@ -32,12 +32,14 @@ const (
 	UndecodableRecord               // the bytes were not of the source's serde, and the source skips those
 	InvalidTime                     // a timestamp before the epoch, or beyond MaxTimestamp
 	NoPartition                     // a custom partitioner named no partition
+	Superseded                      // a change of a versioned table that is not its latest
+	Stale                           // an answer of a foreign-key join to a row that has changed since
 	reasons
 )
 
 // String returns the reason as it appears in metrics and logs.
 func (r Reason) String() string {
-	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition"}[r]
+	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition", "superseded", "stale"}[r]
 }
 
 // Reasons is the number of reasons: they are 0 to Reasons-1.

@@ -57,17 +57,22 @@ func keeper[K, V any](store *state.KeyValueStore[K, V], emit Emit, sendOld bool,
 		if sendOld {
 			r.Value.Old, r.Value.HasOld = slot.Value, slot.Present
 		}
-		if r.NullValue {
-			store.Remove(slot)
-			slot.Timestamp = r.Timestamp
-		} else {
-			store.Set(slot, r.Value.New, r.Timestamp)
-		}
+		keepRow(store, slot, r.Value.New, r.Timestamp, !r.NullValue)
 		if emit == EmitOnCommit {
 			return nil
 		}
 		return next(r)
 	}
+}
+
+// keepRow puts a row into its slot, or deletes it.
+func keepRow[K, V any](store *state.KeyValueStore[K, V], slot *state.Slot[V], v V, timestamp int64, present bool) {
+	if present {
+		store.Set(slot, v, timestamp)
+		return
+	}
+	store.Remove(slot)
+	slot.Timestamp = timestamp
 }
 
 // DerivedTable is what the operators that make one row of one row have in common.

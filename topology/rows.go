@@ -27,6 +27,8 @@ type rows[K, V any] struct {
 	history time.Duration
 
 	old *oldRows
+	// onCommit says that changes are forwarded at commits, later than look-ups show them.
+	onCommit bool
 }
 
 // oldRows says whether the operator of a table forwards old rows beside new ones. That is known when the topology is
@@ -35,9 +37,13 @@ type oldRows struct {
 	wanted bool
 	// able reports whether the operator can: it keeps rows, or the operator that it asks can.
 	able func() bool
+	// unsure says that an old row may be one that never was, because it is computed of look-ups that may be ahead.
+	unsure bool
 }
 
 func keptRows() *oldRows { return &oldRows{able: func() bool { return true }} }
+
+func noRows() *oldRows { return &oldRows{able: func() bool { return false }} }
 
 // want asks for old rows. It is false if the table has none.
 func (o *oldRows) want() bool {
@@ -47,8 +53,11 @@ func (o *oldRows) want() bool {
 
 // needOld asks for old rows on behalf of an operator that cannot work without.
 func (r rows[K, V]) needOld(n *graph.Node) {
-	if !r.old.want() {
+	switch {
+	case !r.old.want():
 		r.b.fail("operator %q needs the old rows of a table that keeps none (%q): give the table a store name", n.Name, r.from.Name)
+	case r.old.unsure:
+		r.b.fail("operator %q needs the old rows of a join (%q) that keeps none, and whose tables show rows of each other too early to compute them: give the join a store with As", n.Name, r.from.Name)
 	}
 }
 
@@ -76,7 +85,16 @@ func kept[K, V any](b *Builder, n *graph.Node, store *graph.Store, k serde.Serde
 
 // keepRows adds the key-value store of a table to its node.
 func keepRows[K, V any](b *Builder, n *graph.Node, store string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) rows[K, V] {
-	return kept(b, n, keyValueStore(b, n, store, o, k, v), k, v)
+	r := kept(b, n, keyValueStore(b, n, store, o, k, v), k, v)
+	r.onCommit = o.emitOnCommit
+	return r
+}
+
+// needStore refuses options of a store where there is none.
+func (o storeOptions) needStore(b *Builder, n *graph.Node) {
+	if o.inMemory || o.noChangelog || o.emitOnCommit {
+		b.fail("operator %q has options of a store, but no store name: use As", n.Name)
+	}
 }
 
 // derive adds an operator that makes one row of one row, with the store of the option [As] or without one. build gets
@@ -95,10 +113,9 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 		needSerdes(b, n, k, v)
 		t = keepRows(b, n, o.as, o, k, v)
 	} else {
-		if o.inMemory || o.noChangelog || o.emitOnCommit {
-			b.fail("operator %q has options of a store, but no store name: use As", n.Name)
-		}
-		t = rows[K, V2]{b: b, from: n, k: k, v: v, stores: r.stores, history: r.history, old: &oldRows{able: r.old.want}}
+		o.needStore(b, n)
+		t = rows[K, V2]{b: b, from: n, k: k, v: v, stores: r.stores, history: r.history, onCommit: r.onCommit}
+		t.old = &oldRows{able: r.old.want, unsure: r.old.unsure}
 		if r.lookup != nil {
 			t.lookup = func(in *graph.Instance) operators.Lookup[K, V2] { return through(r.lookup(in), look) }
 		}

@@ -217,19 +217,7 @@ func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 	if err := checkName(topic); err != nil {
 		s.b.fail("topic name %w", err)
 	}
-	s.sink(topic, "sink", o)
-}
-
-func (s Stream[K, V]) sink(topic, op string, o nodeOptions) *graph.Node {
-	n := s.b.node(op, o.name, s.from)
-	n.Sink = &graph.Sink{Topic: topic}
-	needSerdes(s.b, n, s.k, s.v)
-	partitioner := partitionerOf[K, V](s.b, n, o)
-	n.Make = func(in *graph.Instance) any {
-		c := in.Context(n)
-		return operators.Enter(c, operators.Write(c, topic, s.k, s.v, partitioner))
-	}
-	return n
+	sink(s.b, topic, "sink", o, s.k, s.v, s.from)
 }
 
 // Repartition sends the stream through the topic APPLICATION-NAME-repartition, so that all records of a key come to one
@@ -243,13 +231,6 @@ func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] 
 }
 
 func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
-	if err := checkName(name); err != nil {
-		s.b.fail("name of a repartition topic %w", err)
-	}
-	s.b.claim(name, "repartition topic")
-	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", s.b.g.Application, name), Partitions: o.partitions}
-	s.b.g.Repartitions = append(s.b.g.Repartitions, r)
-
 	var behind *graph.Node
 	from := s.add("keyed", true, nil, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
 		if takesNullKeys(behind) {
@@ -257,10 +238,7 @@ func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
 		}
 		return operators.DropNullKeys(next)
 	})
-	o.name = name + "-repartition-sink"
-	from.sink(r.Topic, "repartition-sink", o).Sink.Internal = true
-	src := &graph.Source{Topics: []string{r.Topic}, Internal: true}
-	behind = source(s.b, src, name+"-repartition-source", sourceOptions{}, s.k, s.v)
+	behind = hop(s.b, name, o, s.k, s.k, s.v, from.from)
 	return Stream[K, V]{b: s.b, from: behind, k: s.k, v: s.v}
 }
 

@@ -16,7 +16,7 @@ func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, 
 	n := s.b.node(op, o.nodeName(op, store), s.from)
 	k, v := serdesOf(s.b, store, o, s.k, s.v)
 	needSerdes(s.b, n, k, v)
-	t := rows[K, V]{b: s.b, from: n, k: k, v: v, old: &oldRows{able: func() bool { return false }}}
+	t := rows[K, V]{b: s.b, from: n, k: k, v: v, old: noRows()}
 	if store != "" {
 		t = keepRows(s.b, n, store, o, k, v)
 	} else if o.inMemory || o.noChangelog || o.emitOnCommit {
