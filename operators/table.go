@@ -53,7 +53,7 @@ func keeper[K, V any](store *state.KeyValueStore[K, V], emit Emit, sendOld bool,
 		if err != nil {
 			return err
 		}
-		r.Value.Old, r.Value.HasOld = *new(V), false
+		r.Value = Change[V]{New: r.Value.New} // not superseded either: the store has no history
 		if sendOld {
 			r.Value.Old, r.Value.HasOld = slot.Value, slot.Present
 		}
@@ -80,6 +80,8 @@ type DerivedTable[K, V any] struct {
 	Store   *state.KeyValueStore[K, V] // nil: the rows are not kept
 	Emit    Emit
 	SendOld bool // of the result
+	// Versioned says that the table above keeps versions. Then every delete is forwarded (KIP-914).
+	Versioned bool
 	// Clone copies a value before it is kept; see serde.Cloner. Nil if there is no need to.
 	Clone func(V) (V, error)
 }
@@ -115,7 +117,7 @@ func FilterTable[K, V any](keep func(K, V) bool, d DerivedTable[K, V], parentSen
 		if !r.NullValue && !keep(r.Key, r.Value.New) {
 			o.Value.New, o.NullValue = *new(V), true
 		}
-		if o.NullValue {
+		if o.NullValue && !d.Versioned {
 			known, was, err := parentSendsOld, o.Value.HasOld, error(nil)
 			if d.Store != nil && d.Emit != EmitOnCommit {
 				var slot *state.Slot[V]

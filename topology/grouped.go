@@ -56,7 +56,7 @@ func (g Grouped[K, V]) stream(store string) Stream[K, V] {
 
 // Count counts the records of each key. Null keys and null values are dropped and counted.
 //
-// Options: those of a store.
+// Options: those of a store, [TTL].
 func (g Grouped[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] {
 	return aggregate(g, "count", store, opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
 		return operators.CountRecords[K, V]()
@@ -66,7 +66,7 @@ func (g Grouped[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] 
 // Reduce combines the records of each key: the first value is the aggregate, then f makes a new one of the aggregate and
 // the next value. A null result deletes the row. Null keys and null values are dropped and counted.
 //
-// Options: those of a store.
+// Options: those of a store, [TTL].
 func (g Grouped[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) Table[K, V] {
 	return aggregate(g, "reduce", store, opts, g.s.v, reducer[K](g.s.b, store, f))
 }
@@ -74,7 +74,7 @@ func (g Grouped[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOptio
 // Aggregate combines the records of each key: init makes an empty aggregate, add adds a record to it. add may change the
 // aggregate in place and return it. A null result deletes the row. Null keys and null values are dropped and counted.
 //
-// Options: those of a store. The serde of the aggregate is serde.For its type, unless [StoreSerdes] says otherwise.
+// Options: those of a store, [TTL]. The serde of the aggregate is serde.For its type, unless [StoreSerdes] says otherwise.
 func (g Grouped[K, V]) Aggregate[A any](store string, init func() A, add func(K, V, A) A, opts ...StoreOption) Table[K, A] {
 	return aggregate(g, "aggregate", store, opts, valueSerde[A](g.s.v), folder(g.s.b, store, init, add))
 }
@@ -97,7 +97,7 @@ func folder[K, V, A any](b *Builder, store string, init func() A, add func(K, V,
 
 func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOption, a serde.Serde[A], agg func(serde.Serde[A]) operators.Aggregator[K, V, A]) Table[K, A] {
 	b := g.s.b
-	o := b.storeOptions("aggregation "+store, opts, optsKeyValue)
+	o := b.storeOptions("aggregation "+store, opts, optsKeyValue|optTTL)
 	s := g.stream(store)
 	n := b.node(op, o.nodeName(op, store), s.from)
 	k, a := serdesOf(b, store, o, s.k, a)
@@ -106,7 +106,8 @@ func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOptio
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		next := graph.Next[K, operators.Change[A]](in, n)
-		return operators.Enter(c, operators.Aggregate(c, storeOf[*state.KeyValueStore[K, A]](in, store), sending(agg(a), t.old, a), o.emit(), next))
+		add := operators.Aggregate(c, storeOf[*state.KeyValueStore[K, A]](in, store), sending(agg(a), t.old, a), o.emit(), next)
+		return operators.Enter(c, expiring(in, store, o, t.old.wanted, add, next))
 	}
 	return Table[K, A]{t}
 }

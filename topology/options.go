@@ -40,6 +40,8 @@ const (
 	optRetention
 	optEmitOnCommit
 	optAs
+	optVersioned
+	optTTL
 
 	optsSource   = optUndecodable | optTimestamp
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
@@ -63,6 +65,10 @@ type storeOptions struct {
 	retention    time.Duration
 	hasRetention bool
 	emitOnCommit bool
+	history      time.Duration
+	hasHistory   bool
+	ttl          time.Duration
+	hasTTL       bool
 }
 
 func (b *Builder) nodeOptions(of string, opts []NodeOption, takes optionSet) (o nodeOptions) {
@@ -176,6 +182,14 @@ func NoChangelog() StoreOption {
 // grace, which is the default.
 func Retention(d time.Duration) StoreOption {
 	return storeOption{optRetention, "Retention", func(o *storeOptions) { o.retention, o.hasRetention = d, true }}
+}
+
+// Versioned keeps, beside the present row of each key, those that were valid during the last history of event time: a table
+// then goes by the timestamps of its records, not by their order. A record that is older than the row there is goes to the
+// history; one that is older than history is dropped and counted. A join of a stream finds the row that was valid at the
+// time of its record (KIP-889, KIP-914). history is 0 or more, in whole milliseconds.
+func Versioned(history time.Duration) StoreOption {
+	return storeOption{optVersioned, "Versioned", func(o *storeOptions) { o.history, o.hasHistory = history, true }}
 }
 
 // EmitOnCommit forwards the last update of each row at every commit, in place of every update: fewer results, and how

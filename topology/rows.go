@@ -21,6 +21,8 @@ type rows[K, V any] struct {
 	// connected to stores.
 	lookup func(in *graph.Instance) operators.Lookup[K, V]
 	stores []*graph.Store
+	// lookedUp, unless nil, is told when the topology is built that an operator will look rows up.
+	lookedUp func()
 
 	// asOf reads what was valid at a time, in a table with that much history; nil and 0 if it is not versioned.
 	asOf    func(in *graph.Instance) operators.LookupAsOf[K, V]
@@ -70,6 +72,9 @@ func (r rows[K, V]) needRows(n *graph.Node) bool {
 	for _, s := range r.stores {
 		connect(s, n)
 	}
+	if r.lookedUp != nil {
+		r.lookedUp()
+	}
 	return true
 }
 
@@ -85,6 +90,7 @@ func kept[K, V any](b *Builder, n *graph.Node, store *graph.Store, k serde.Serde
 
 // keepRows adds the key-value store of a table to its node.
 func keepRows[K, V any](b *Builder, n *graph.Node, store string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) rows[K, V] {
+	keepTimes(b, n, store, o, k)
 	r := kept(b, n, keyValueStore(b, n, store, o, k, v), k, v)
 	r.onCommit = o.emitOnCommit
 	return r
@@ -92,7 +98,7 @@ func keepRows[K, V any](b *Builder, n *graph.Node, store string, o storeOptions,
 
 // needStore refuses options of a store where there is none.
 func (o storeOptions) needStore(b *Builder, n *graph.Node) {
-	if o.inMemory || o.noChangelog || o.emitOnCommit {
+	if o.inMemory || o.noChangelog || o.emitOnCommit || o.hasTTL {
 		b.fail("operator %q has options of a store, but no store name: use As", n.Name)
 	}
 }
@@ -104,7 +110,7 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 	build func(d operators.DerivedTable[K, V2], parentSendsOld bool, next operators.Forward[K, operators.Change[V2]]) operators.Forward[K, operators.Change[V]],
 ) rows[K, V2] {
 	b := r.b
-	o := b.storeOptions(op, opts, optsKeyValue|optName|optAs)
+	o := b.storeOptions(op, opts, optsKeyValue|optAs|optTTL)
 	n := b.node(op, o.nodeName(op, o.as), r.from)
 	needFunc(b, n, given)
 	k, v := serdesOf(b, o.as, o, r.k, v)
@@ -114,7 +120,7 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 		t = keepRows(b, n, o.as, o, k, v)
 	} else {
 		o.needStore(b, n)
-		t = rows[K, V2]{b: b, from: n, k: k, v: v, stores: r.stores, history: r.history, onCommit: r.onCommit}
+		t = rows[K, V2]{b: b, from: n, k: k, v: v, stores: r.stores, lookedUp: r.lookedUp, history: r.history, onCommit: r.onCommit}
 		t.old = &oldRows{able: r.old.want, unsure: r.old.unsure}
 		if r.lookup != nil {
 			t.lookup = func(in *graph.Instance) operators.Lookup[K, V2] { return through(r.lookup(in), look) }
@@ -130,11 +136,12 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 	}
 	parentSendsOld := wantOld && r.old.want()
 	n.Make = func(in *graph.Instance) any {
-		d := operators.DerivedTable[K, V2]{Emit: o.emit(), SendOld: t.old.wanted}
+		d := operators.DerivedTable[K, V2]{Emit: o.emit(), SendOld: t.old.wanted, Versioned: r.asOf != nil}
 		if o.as != "" {
 			d.Store, d.Clone = storeOf[*state.KeyValueStore[K, V2]](in, o.as), serde.Cloner(v)
 		}
-		return operators.Enter(in.Context(n), build(d, parentSendsOld, graph.Next[K, operators.Change[V2]](in, n)))
+		next := graph.Next[K, operators.Change[V2]](in, n)
+		return operators.Enter(in.Context(n), expiring(in, o.as, o, t.old.wanted, build(d, parentSendsOld, next), next))
 	}
 	return t
 }

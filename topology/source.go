@@ -98,9 +98,9 @@ func (b *Builder) StreamOf[K, V any](topics TopicSet, k serde.Serde[K], v serde.
 // dropped and counted. The rows are kept in the named store. With an empty store name nothing is kept: updates pass
 // through, and Build refuses operators below that need the rows.
 //
-// Options: [SkipUndecodable], [Timestamp], and those of a store.
+// Options: [SkipUndecodable], [Timestamp], [Versioned], [TTL], and those of a store.
 func (b *Builder) Table[K, V any](topic, store string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) Table[K, V] {
-	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optsSource)
+	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optsSource|optVersioned|optTTL)
 	n := read(b, Topics(topic), "table", nodeOptions{source: o.source}, k, v)
 	return table(Stream[K, V]{b: b, from: n, k: k, v: v}, "table", store, o)
 }

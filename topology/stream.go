@@ -271,9 +271,9 @@ func (s Stream[K, V]) MarkAsPartitioned() Stream[K, V] {
 // dropped and counted. See [Builder.Table] for store. If the key may have changed, the stream is repartitioned first,
 // and the store must have a name.
 //
-// Options: those of a store.
+// Options: those of a store, [Versioned], [TTL].
 func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
-	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue)
+	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue|optVersioned|optTTL)
 	return table(s.grouped(store, "ToTable"), "to-table", store, o)
 }
 

@@ -16,10 +16,13 @@ func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, 
 	n := s.b.node(op, o.nodeName(op, store), s.from)
 	k, v := serdesOf(s.b, store, o, s.k, s.v)
 	needSerdes(s.b, n, k, v)
+	if o.hasHistory {
+		return Table[K, V]{versionedRows(s.b, n, store, o, k, v)}
+	}
 	t := rows[K, V]{b: s.b, from: n, k: k, v: v, old: noRows()}
 	if store != "" {
 		t = keepRows(s.b, n, store, o, k, v)
-	} else if o.inMemory || o.noChangelog || o.emitOnCommit {
+	} else if o.inMemory || o.noChangelog || o.emitOnCommit || o.hasTTL {
 		s.b.fail("operator %q has options of a store, but no store name", n.Name)
 	}
 	n.Make = func(in *graph.Instance) any {
@@ -28,7 +31,8 @@ func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, 
 		if store != "" {
 			rows = storeOf[*state.KeyValueStore[K, V]](in, store)
 		}
-		return operators.Enter(c, operators.ToTable(c, rows, o.emit(), t.old.wanted, graph.Next[K, operators.Change[V]](in, n)))
+		next := graph.Next[K, operators.Change[V]](in, n)
+		return operators.Enter(c, expiring(in, store, o, t.old.wanted, operators.ToTable(c, rows, o.emit(), t.old.wanted, next), next))
 	}
 	return Table[K, V]{t}
 }
@@ -49,14 +53,14 @@ func storeOf[S any](in *graph.Instance, name string) S {
 // Filter is the table of the rows that keep accepts. keep never sees a delete. Where the old row is known (the table, or one
 // above it, has a store), what never passed gives no delete (Kafka Streams, KTableFilter).
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t Table[K, V]) Filter(keep func(K, V) bool, opts ...StoreOption) Table[K, V] {
 	return Table[K, V]{filterRows(t.rows, "table-filter", keep, false, opts)}
 }
 
 // FilterNot is the table of the rows that drop refuses; see [Table.Filter].
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t Table[K, V]) FilterNot(drop func(K, V) bool, opts ...StoreOption) Table[K, V] {
 	return Table[K, V]{filterRows(t.rows, "table-filter-not", drop, true, opts)}
 }
@@ -64,7 +68,7 @@ func (t Table[K, V]) FilterNot(drop func(K, V) bool, opts ...StoreOption) Table[
 // MapValues is a table with a row made of each row. f never sees a delete; a null result deletes the row. Without a store, a
 // look-up by an operator below calls f again, so f must be a pure function.
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t Table[K, V]) MapValues[V2 any](f func(K, V) V2, opts ...StoreOption) Table[K, V2] {
 	return Table[K, V2]{mapRows(t.rows, f, opts)}
 }
@@ -96,7 +100,7 @@ type WindowedTable[K, V any] struct {
 
 // Filter is the table of the rows that keep accepts; see [Table.Filter].
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t WindowedTable[K, V]) Filter(keep func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
 	t.rows = filterRows(t.rows, "table-filter", onWindow(keep), false, opts)
 	return t
@@ -104,7 +108,7 @@ func (t WindowedTable[K, V]) Filter(keep func(K, windows.Window, V) bool, opts .
 
 // FilterNot is the table of the rows that drop refuses; see [Table.Filter].
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t WindowedTable[K, V]) FilterNot(drop func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
 	t.rows = filterRows(t.rows, "table-filter-not", onWindow(drop), true, opts)
 	return t
@@ -112,7 +116,7 @@ func (t WindowedTable[K, V]) FilterNot(drop func(K, windows.Window, V) bool, opt
 
 // MapValues is a table with a row made of each row; see [Table.MapValues].
 //
-// Options: [Named], [As] and with it those of a store.
+// Options: [Named], [As] and with it those of a store, [TTL].
 func (t WindowedTable[K, V]) MapValues[V2 any](f func(K, windows.Window, V) V2, opts ...StoreOption) WindowedTable[K, V2] {
 	return WindowedTable[K, V2]{rows: mapRows(t.rows, onWindow(f), opts), base: t.base, closesMs: t.closesMs}
 }

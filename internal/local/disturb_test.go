@@ -94,6 +94,38 @@ var shapes = map[string]func(b *topology.Builder){
 			}, nil
 		}).To("times")
 	},
+	"cogroup": func(b *topology.Builder) {
+		texts := func(_, v, a string) string { return a + v }
+		byValue := b.Stream("b", serde.String, serde.String).GroupBy(func(_, v string) string { return v })
+		b.Stream("a", serde.String, serde.String).GroupByKey().Cogroup(texts).And(byValue, texts).And(byValue, func(_, v, a string) string {
+			if len(a) > 9 {
+				return ""
+			}
+			return a + "-"
+		}).Aggregate("texts", func() string { return "" }).ToStream().To("texts")
+	},
+	"suppress": func(b *topology.Builder) {
+		s := b.Stream("a", serde.String, serde.String)
+		lists := s.GroupByKey().Windowed(windows.Hopping(12*time.Millisecond, 5*time.Millisecond).Grace(4*time.Millisecond)).
+			Aggregate("lists", func() []string { return nil }, func(_, v string, l []string) []string { return append(l, v) })
+		lists.Suppress(topology.UntilWindowCloses("closing")).ToStream(windows.Key).To("closed")
+		lists.Suppress(topology.UntilTimeLimit("waiting", 6*time.Millisecond)).ToStream(windows.Key).To("calm")
+		few := b.Table("rows", "rows", serde.String, serde.String).
+			Suppress(topology.UntilTimeLimit("few", time.Second).MaxRecords(3).MaxBytes(150).EmitEarly(), topology.InMemory())
+		few.ToStream().To("few")
+		s.LeftJoinTable(few, func(_, v string, row serde.Optional[string]) string { return fmt.Sprint(v, row) }).To("joined")
+	},
+	"versions and times to live": func(b *topology.Builder) {
+		versions := b.Table("rows", "versions", serde.String, serde.String, topology.Versioned(12*time.Millisecond))
+		versions.ToStream().To("rows-out")
+		short := versions.Filter(func(_, v string) bool { return v != "b" }).
+			MapValues(func(_, v string) string { return v + v }, topology.As("doubled"), topology.TTL(20*time.Millisecond))
+		short.ToStream().To("doubled")
+		a := b.Stream("a", serde.String, serde.String)
+		a.GroupByKey().Count("fading", topology.TTL(9*time.Millisecond)).
+			Filter(func(_ string, n int64) bool { return n != 2 }).ToStream().To("fading")
+		a.ToTable("last", topology.TTL(5*time.Millisecond), topology.EmitOnCommit())
+	},
 	"read back": func(b *topology.Builder) {
 		b.Stream("a", serde.String, serde.String).Filter(func(k, v string) bool { return v != "c" }).To("middle")
 		b.Stream("middle", serde.String, serde.String).Repartition("hop", topology.Partitions(3)).
@@ -239,6 +271,22 @@ func (x *run) rows(store state.Store) (lines []string) {
 	case *state.KeyValueStore[string, string]:
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[string, []string]:
+		return rowsOf(x, s.All())
+	case *state.VersionedStore[string, string]:
+		lines = rowsOf(x, s.All())
+		for _, k := range []string{"a", "b", "c", "d", "e"} {
+			lines = append(lines, rowsOf(x, s.History(k, 0, 1<<40))...)
+		}
+		return lines
+	case *state.WindowStore[string, []byte]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[string, []byte]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[windows.Keyed[string], []byte]:
+		return rowsOf(x, s.All())
+	case *state.WindowStore[windows.Keyed[string], []byte]:
+		return rowsOf(x, s.All())
+	case *state.WindowStore[string, []string]:
 		return rowsOf(x, s.All())
 	case *state.WindowStore[string, int64]:
 		return rowsOf(x, s.All())

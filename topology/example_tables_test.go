@@ -1,0 +1,75 @@
+package topology_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/topology"
+	"github.com/rivusio/rivusio/windows"
+)
+
+func ExampleGrouped_Cogroup() {
+	words(serde.String, func(b *topology.Builder, in stringStream) {
+		paid := in.Filter(func(_, v string) bool { return v != "refund" }).GroupByKey()
+		refunded := in.Filter(func(_, v string) bool { return v == "refund" }).GroupByKey()
+		paid.Cogroup(func(_, v, balance string) string { return balance + "+" + v }).
+			And(refunded, func(_, _, balance string) string { return "0" }).
+			Aggregate("balances", func() string { return "0" }).
+			ToStream().To("out")
+	}, "ada=5", "ada=7", "bob=1", "ada=refund")
+	// Output:
+	// ada=0+5@0
+	// ada=0+5+7@1
+	// bob=0+1@2
+	// ada=0@3
+}
+
+func ExampleWindowedTable_Suppress() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(10 * time.Millisecond)).
+			Count("counts").
+			Suppress(topology.UntilWindowCloses("waiting")).
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprintf("%s[%d,%d)", k, w.Start, w.End) }).
+			To("out")
+	}, "rain=@1", "rain=@4", "sun=@9", "rain=@12")
+	// Output:
+	// rain[0,10)=2@4
+	// sun[0,10)=1@9
+}
+
+func ExampleTable_Suppress() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Count("counts").
+			Suppress(topology.UntilTimeLimit("waiting", 10*time.Millisecond).MaxRecords(1000).EmitEarly()).
+			ToStream().To("out")
+	}, "rain=@1", "rain=@4", "rain=@11", "sun=@12", "rain=@30")
+	// Output:
+	// rain=3@11
+	// sun=1@12
+}
+
+func ExampleVersioned() {
+	words(serde.String, func(b *topology.Builder, in stringStream) {
+		prices := in.ToTable("prices", topology.Versioned(time.Hour))
+		prices.Filter(func(_, price string) bool { return price != "0" }).ToStream().To("out")
+	}, "tea=3@10", "tea=4@20", "tea=0@15", "tea=2@5")
+	// Output:
+	// tea=3@10
+	// tea=4@20
+	// tea=null@15
+	// tea=2@5
+}
+
+func ExampleTTL() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Count("visits", topology.TTL(10*time.Millisecond)).ToStream().To("out")
+	}, "ada=@0", "ada=@9", "bob=@18", "bob=@19", "ada=@20")
+	// Output:
+	// ada=1@0
+	// ada=2@9
+	// bob=1@18
+	// ada=null@19
+	// bob=2@19
+	// ada=1@20
+}
