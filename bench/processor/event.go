@@ -11,7 +11,7 @@ import (
 // Kind is what an event is about: the event_type of its JSON.
 type Kind int64
 
-// The kinds of events. Of persons and auctions no query here reads more than the kind.
+// The kinds of events.
 const (
 	PersonEvent  Kind = 0
 	AuctionEvent Kind = 1
@@ -21,9 +21,11 @@ const (
 
 // Event is one Nexmark event, as far as its reader wanted it.
 type Event struct {
-	Kind Kind
-	Bid  Bid  // of a BidEvent
-	Mark Mark // of a MarkEvent
+	Kind    Kind
+	Person  Person  // of a PersonEvent
+	Auction Auction // of an AuctionEvent
+	Bid     Bid     // of a BidEvent
+	Mark    Mark    // of a MarkEvent
 }
 
 // Bid is one bid for an auction.
@@ -53,14 +55,27 @@ const (
 	extra
 	partition
 	partitions
+	personID
+	personName
+	city
+	region
+	auctionID
+	seller
+	category
 
-	wholeBid  = auction | bidder | price | channel | url | dateTime | extra
-	wholeMark = partition | partitions
+	wholePerson  = personID | personName | city | region
+	wholeAuction = auctionID | seller | category
+	wholeBid     = auction | bidder | price | channel | url | dateTime | extra
+	wholeMark    = partition | partitions
 )
 
 // of is what is wanted of events of a kind.
 func (f fields) of(k Kind) fields {
 	switch k {
+	case PersonEvent:
+		return f & wholePerson
+	case AuctionEvent:
+		return f & wholeAuction
 	case BidEvent:
 		return f & wholeBid
 	case MarkEvent:
@@ -87,6 +102,14 @@ func (r events) Decode(b []byte) (Event, error) {
 		switch string(s.name()) {
 		case "event_type":
 			e.Kind, typed = Kind(s.integer()), true
+		case "person":
+			if !s.null() {
+				seen |= e.Person.scan(&s, r.want&wholePerson)
+			}
+		case "auction":
+			if !s.null() {
+				seen |= e.Auction.scan(&s, r.want&wholeAuction)
+			}
 		case "bid":
 			if !s.null() {
 				seen |= texts.scan(&s, &e.Bid, r.want, typed)
@@ -130,6 +153,10 @@ func (r events) Append(dst []byte, e Event) ([]byte, error) {
 	dst = append(dst, `{"event_type":`...)
 	dst = strconv.AppendInt(dst, int64(e.Kind), 10)
 	switch e.Kind {
+	case PersonEvent:
+		dst = e.Person.append(append(dst, `,"person":`...))
+	case AuctionEvent:
+		dst = e.Auction.append(append(dst, `,"auction":`...))
 	case BidEvent:
 		dst = append(dst, `,"bid":`...)
 		var err error

@@ -72,18 +72,26 @@ func appendInts(dst []byte, ints ...int64) []byte {
 	return dst
 }
 
-func decodeInts(b []byte, ints ...*int64) error {
+func decodeInts(b []byte, ints ...*int64) (err error) {
 	for _, to := range ints {
-		n, length := binary.Varint(b)
-		if length <= 0 {
-			return errors.New("number cut off or too long")
+		if b, err = takeInt(b, to); err != nil {
+			return err
 		}
-		*to, b = n, b[length:]
 	}
 	if len(b) > 0 {
 		return fmt.Errorf("%d bytes too many", len(b))
 	}
 	return nil
+}
+
+// takeInt reads a number and returns what follows it.
+func takeInt(b []byte, to *int64) ([]byte, error) {
+	n, length := binary.Varint(b)
+	if length <= 0 {
+		return nil, errors.New("number cut off or too long")
+	}
+	*to = n
+	return b[length:], nil
 }
 
 // gathered sends a stream through a repartition topic with as many partitions as the input has. Each mark goes to all of

@@ -21,10 +21,13 @@ var queries = map[string]func(b *topology.Builder, in, out string){
 	"q0":                  q0,
 	"q1":                  q1,
 	"q2":                  q2,
+	"q3":                  q3,
 	"q5":                  q5,
 	"q7":                  q7,
+	"q8":                  q8,
 	"keyed-count":         func(b *topology.Builder, in, out string) { keyedCount(b, in, out, topology.EmitOnCommit()) },
 	"keyed-count-nocache": func(b *topology.Builder, in, out string) { keyedCount(b, in, out) },
+	"shuffle":             shuffle,
 }
 
 // build makes the topology of a query as an application.
@@ -87,13 +90,18 @@ func q2(b *topology.Builder, in, out string) {
 
 // markedBids are the bids as a key and a value, and the end marks between them.
 func markedBids[V any](b *topology.Builder, in string, want fields, of func(Bid) (int64, V)) topology.Stream[int64, Marked[V]] {
+	return marked(b, in, want, func(e Event) bool { return e.Kind == BidEvent }, func(e Event) (int64, V) { return of(e.Bid) })
+}
+
+// marked are the events that keep accepts as a key and a value, and the end marks between them.
+func marked[V any](b *topology.Builder, in string, want fields, keep func(Event) bool, of func(Event) (int64, V)) topology.Stream[int64, Marked[V]] {
 	return b.Stream(in, serde.Bytes, events{want | wholeMark}).
-		Filter(func(_ []byte, e Event) bool { return e.Kind == BidEvent || e.Kind == MarkEvent }).
+		Filter(func(_ []byte, e Event) bool { return e.Kind == MarkEvent || keep(e) }).
 		Map(func(_ []byte, e Event) (int64, Marked[V]) {
 			if e.Kind == MarkEvent {
 				return e.Mark.key(), markFrom[V](e.Mark)
 			}
-			k, v := of(e.Bid)
+			k, v := of(e)
 			return k, value(v)
 		})
 }
