@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/internal/task"
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
 )
@@ -24,7 +25,7 @@ type State int32
 // The states of an App, in the order in which a run goes through them.
 const (
 	Created     State = iota
-	Starting          // looking at topics, opening the state
+	Starting          // looking at topics, opening the state, reading global tables
 	Rebalancing       // waiting for the group, or for tasks to be restored
 	Running           // every task that this process has is processing
 	Stopping
@@ -63,6 +64,8 @@ type App struct {
 	repartition map[string]bool // topics
 	restorer    *restorer
 	purger      *purger
+	globals     atomic.Pointer[[]*globalReader]
+	globalRows  task.Globals // read to where their topics ended at the start
 	workers     atomic.Pointer[[]*worker]
 	hard        context.Context // ends when the time to stop is over
 	give        context.CancelFunc
@@ -81,8 +84,9 @@ func New(t *topology.Topology, c Config) (*App, error) {
 	}
 	a := &App{
 		cfg: c.withDefaults(), graph: t.Graph(), inMemory: make(map[string]bool), repartition: make(map[string]bool),
-		failed: make(chan struct{}),
+		failed: make(chan struct{}), globalRows: make(task.Globals),
 	}
+	a.globals.Store(new([]*globalReader))
 	a.workers.Store(new([]*worker))
 	a.live.Store(true)
 	for _, s := range a.graph.Stores {
@@ -148,7 +152,8 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	}
 	a.memory = state.NewMemory()
 	closing = append(closing, a.memory.Close)
-	if slices.ContainsFunc(a.graph.Stores, func(s *graph.Store) bool { return !s.InMemory }) {
+	if slices.ContainsFunc(a.graph.Stores, func(s *graph.Store) bool { return !s.InMemory }) ||
+		slices.ContainsFunc(a.graph.Globals, func(g *graph.Global) bool { return !g.InMemory }) {
 		disk, err := state.OpenPebble(state.PebbleOptions{
 			Dir: filepath.Join(dir, "state"), CacheBytes: a.cfg.BlockCacheBytes, MemTableBytes: a.cfg.MemTableBytes, Logger: a.cfg.Logger,
 		})
@@ -164,7 +169,7 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	a.restorer = newRestorer(a)
 	a.purger = newPurger(a.adm, a.cfg.Logger)
 	a.purger.interval = a.cfg.PurgeInterval
-	return closing, nil
+	return closing, a.startGlobals(ctx)
 }
 
 // work runs the workers until the context ends or one fails.
@@ -182,6 +187,8 @@ func (a *App) work(ctx context.Context) error {
 	helpers.Go(func() { a.restorer.run(beside) })
 	helpers.Go(func() { a.purger.run(beside) })
 	helpers.Go(func() { a.watch(beside) })
+	following, stopFollowing := context.WithCancel(a.hard)
+	followed := a.followGlobals(following)
 	soft, stop := context.WithCancel(ctx)
 	for _, w := range workers {
 		loops.Go(func() {
@@ -209,6 +216,11 @@ func (a *App) work(ctx context.Context) error {
 		case <-time.After(abandonAfter):
 			// User code does not return. The process is about to end; nothing is applied or committed any more.
 		}
+	}
+	stopFollowing()
+	select {
+	case <-followed:
+	case <-time.After(abandonAfter): // a processor of the user's does not return
 	}
 	if a.cfg.StopPolicy == Handover {
 		a.leave(workers)

@@ -115,7 +115,7 @@ type Config struct {
 	// MaxDirtyBytes is how much changed state, over all workers, may wait for a commit before there is an early one.
 	// Default half of CacheBytes.
 	MaxDirtyBytes int64
-	// CacheBytes bounds the decoded rows that stores hold in memory, over all workers. Default 64 MiB.
+	// CacheBytes bounds the decoded rows that stores hold in memory, over all workers and global stores. Default 64 MiB.
 	CacheBytes int64
 	// BlockCacheBytes is how much of the state on disk is cached. Default 64 MiB.
 	BlockCacheBytes int64

@@ -31,10 +31,10 @@ type CommitInfo struct {
 	Aborted bool // it did not succeed, and its records are processed again
 }
 
-// RestoreInfo is one store partition that was brought up to date.
+// RestoreInfo is one store partition that was brought up to date, or a whole global store.
 type RestoreInfo struct {
 	Store     string
-	Partition int32
+	Partition int32 // -1: all partitions, of a global store
 	Records   int64 // of the changelog, without the markers of transactions
 	Empty     bool  // there was no state before
 	Rebuilt   bool  // what there was had to be given up

@@ -202,7 +202,8 @@ func (w *worker) startTask(o *opening) error {
 		metadata[f.topic] = f.start.metadata
 	}
 	t, err := task.New(task.Config{
-		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Budget: w.budget, Collector: w.out,
+		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Globals: w.app.globalRows,
+		Budget: w.budget, Collector: w.out,
 		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata,
 	})
 	if err != nil {

@@ -86,10 +86,7 @@ func (a *App) Tasks() []TaskInfo {
 
 func (r *running) info(worker int) TaskInfo {
 	s := &r.shown
-	info := TaskInfo{ID: r.id.String(), Worker: worker, StreamTime: operators.NoTime, Restore: RestoreProgress{
-		Records: s.restore.records.Load(), Missing: s.restore.missing.Load(),
-		Kept: s.restore.kept.Load(), Empty: s.restore.restored.Load(), Rebuilt: s.restore.rebuilt.Load(),
-	}}
+	info := TaskInfo{ID: r.id.String(), Worker: worker, StreamTime: operators.NoTime, Restore: s.restore.info()}
 	if t := s.task.Load(); t != nil {
 		info.State, info.StreamTime, info.Operators = TaskProcessing, s.streamTime.Load(), t.Stats()
 	}
@@ -101,6 +98,12 @@ func (r *running) info(worker int) TaskInfo {
 		})
 	}
 	return info
+}
+
+func (p *restoreProgress) info() RestoreProgress {
+	return RestoreProgress{
+		Records: p.records.Load(), Missing: p.missing.Load(), Kept: p.kept.Load(), Empty: p.restored.Load(), Rebuilt: p.rebuilt.Load(),
+	}
 }
 
 // publishTasks tells other goroutines which tasks there are, and the App whether all of them run.

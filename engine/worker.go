@@ -165,7 +165,7 @@ func (w *worker) open(ctx context.Context) (err error) {
 	w.group.hurry.Store(false)
 	w.group.rejoining.Store(false)
 	w.sessionCtx, w.endSession = context.WithCancel(w.app.hard)
-	w.budget = state.NewBudget(c.CacheBytes / int64(c.Workers))
+	w.budget = state.NewBudget(w.app.cacheShare())
 	if c.Guarantee == ExactlyOnce {
 		w.session, err = kgo.NewGroupTransactSession(append(w.memberOptions(),
 			kgo.TransactionalID(w.txid), kgo.TransactionTimeout(c.TransactionTimeout))...)
@@ -292,19 +292,24 @@ func (f *feed) add(p *kgo.FetchPartition) {
 		if r.Attrs.IsControl() {
 			continue
 		}
-		in = operators.Input{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli(), Offset: r.Offset}
-		if len(r.Headers) > 0 {
-			in.Headers = make([]operators.Header, len(r.Headers))
-			for i, h := range r.Headers {
-				in.Headers[i] = operators.Header{Key: h.Key, Value: h.Value}
-			}
-		}
+		inputOf(r, &in)
 		t.Add(number, &in)
 	}
 	if n := len(p.Records); n > 0 {
 		f.next = p.Records[n-1].Offset + 1
 	}
 	t.Advance(number, f.next, p.LastStableOffset)
+}
+
+// inputOf is a fetched record as tasks take it. Its slices are kept.
+func inputOf(r *kgo.Record, in *operators.Input) {
+	*in = operators.Input{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli(), Offset: r.Offset}
+	if len(r.Headers) > 0 {
+		in.Headers = make([]operators.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			in.Headers[i] = operators.Header{Key: h.Key, Value: h.Value}
+		}
+	}
 }
 
 // process lets the tasks work until nothing is left to do, or something else has to be done.

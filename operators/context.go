@@ -63,6 +63,8 @@ func (c *Counters) TotalDropped() (n uint64) {
 type Runtime interface {
 	// Store returns the task's partition of a store that the operator was connected to, or nil.
 	Store(name string) state.Store
+	// Global returns the task's view of a global store, or nil.
+	Global(name string) state.View
 	// Schedule calls f at every multiple of the interval that passes; see [Context.Schedule].
 	Schedule(c *Context, interval time.Duration, clock Clock, f func(ms int64) error) *Schedule
 	// RequestCommit makes the task commit as soon as the record in hand is done.

@@ -48,7 +48,7 @@ func (b *Builder) Build() (*Topology, error) {
 
 func (b *Builder) checkEnds() {
 	if !slices.ContainsFunc(b.g.Nodes, func(n *graph.Node) bool { return n.Source != nil }) {
-		b.fail("it reads no topic")
+		b.fail("it reads no topic as a stream or table")
 		return
 	}
 	if len(b.g.Stores) == 0 && !slices.ContainsFunc(b.g.Nodes, leaves) {
@@ -77,7 +77,7 @@ func (b *Builder) checkInternal() {
 			owned[s.Changelog] = "the changelog of store " + s.Name
 		}
 	}
-	for _, n := range b.g.Nodes {
+	for n := range b.g.EveryNode() {
 		if n.Source != nil && !n.Source.Internal {
 			for _, topic := range n.Source.Topics {
 				if owned[topic] != "" {

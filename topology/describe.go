@@ -14,6 +14,7 @@ import (
 type Description struct {
 	Application   string                   `json:"application"`
 	SubTopologies []SubTopologyDescription `json:"sub_topologies"`
+	Globals       []GlobalDescription      `json:"global_stores,omitzero"`
 	Repartitions  []RepartitionDescription `json:"repartition_topics"`
 	CoPartitioned []CoPartitionDescription `json:"co_partitioned"`
 }
@@ -24,6 +25,13 @@ type SubTopologyDescription struct {
 	Hash   string             `json:"hash"` // of what instances must agree on
 	Nodes  []NodeDescription  `json:"nodes"`
 	Stores []StoreDescription `json:"stores"`
+}
+
+// GlobalDescription is a store that every process has whole, with what feeds it. It makes no tasks.
+type GlobalDescription struct {
+	Store StoreDescription  `json:"store"`
+	Topic string            `json:"topic"`
+	Nodes []NodeDescription `json:"nodes"`
 }
 
 // NodeDescription is an operator, a source or a sink.
@@ -87,6 +95,14 @@ func (t *Topology) Describe() Description {
 		}
 		d.SubTopologies = append(d.SubTopologies, s)
 	}
+	for _, g := range t.g.Globals {
+		of := GlobalDescription{Store: StoreDescription{Name: g.Name, Kind: g.Kind.String(), InMemory: g.InMemory}, Topic: g.Topic}
+		for _, n := range g.Nodes {
+			of.Nodes = append(of.Nodes, describeNode(n))
+		}
+		of.Nodes[len(of.Nodes)-1].Stores = []string{g.Name}
+		d.Globals = append(d.Globals, of)
+	}
 	for _, r := range t.g.Repartitions {
 		d.Repartitions = append(d.Repartitions, RepartitionDescription{Topic: r.Topic, Partitions: r.Partitions})
 	}
@@ -118,6 +134,9 @@ func describeNode(n *graph.Node) NodeDescription {
 	for _, s := range n.Stores {
 		d.Stores = append(d.Stores, s.Name)
 	}
+	for _, g := range n.Globals {
+		d.Stores = append(d.Stores, g.Name)
+	}
 	for _, c := range n.Children {
 		d.Next = append(d.Next, c.Name)
 	}
@@ -130,20 +149,28 @@ func (d Description) String() string {
 	fmt.Fprintf(&b, "Topology: %s\n", d.Application)
 	for _, sub := range d.SubTopologies {
 		fmt.Fprintf(&b, "  Sub-topology: %d\n", sub.ID)
-		for _, n := range sub.Nodes {
-			fmt.Fprintf(&b, "    %s\n", n.title())
-			if len(n.Next) > 0 {
-				fmt.Fprintf(&b, "      --> %s\n", strings.Join(n.Next, ", "))
-			}
-		}
+		writeNodes(&b, sub.Nodes)
 		for _, s := range sub.Stores {
 			fmt.Fprintf(&b, "    Store: %s\n", s.title())
 		}
+	}
+	for _, g := range d.Globals {
+		fmt.Fprintf(&b, "  Global store: %s, fed without tasks from all partitions of %s\n", g.Store.title(), g.Topic)
+		writeNodes(&b, g.Nodes)
 	}
 	for _, c := range d.CoPartitioned {
 		fmt.Fprintf(&b, "  Co-partitioned for %s: %s\n", c.Operator, strings.Join(append(c.Topics[:len(c.Topics):len(c.Topics)], c.Patterns...), ", "))
 	}
 	return b.String()
+}
+
+func writeNodes(b *strings.Builder, nodes []NodeDescription) {
+	for _, n := range nodes {
+		fmt.Fprintf(b, "    %s\n", n.title())
+		if len(n.Next) > 0 {
+			fmt.Fprintf(b, "      --> %s\n", strings.Join(n.Next, ", "))
+		}
+	}
 }
 
 func (n NodeDescription) title() string {
@@ -193,8 +220,8 @@ func (d Description) DOT() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %q {\n  rankdir=LR;\n  node [shape=box];\n", d.Application)
 	d.draw(drawing{
-		group: func(id int, body func()) {
-			fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=\"sub-topology %d\";\n", id, id)
+		group: func(number int, label string, body func()) {
+			fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%q;\n", number, label)
 			body()
 			b.WriteString("  }\n")
 		},
@@ -219,8 +246,8 @@ func (d Description) Mermaid() string {
 	}
 	b.WriteString("flowchart LR\n")
 	d.draw(drawing{
-		group: func(n int, body func()) {
-			fmt.Fprintf(&b, "  subgraph s%d[sub-topology %d]\n", n, n)
+		group: func(number int, label string, body func()) {
+			fmt.Fprintf(&b, "  subgraph s%d[%s]\n", number, label)
 			body()
 			b.WriteString("  end\n")
 		},
@@ -234,7 +261,7 @@ func (d Description) Mermaid() string {
 
 // drawing is what the graphical forms do differently. Names of stores and topics begin with "store " and "topic ".
 type drawing struct {
-	group        func(id int, body func())
+	group        func(number int, label string, body func())
 	node         func(name, label string)
 	store, topic func(name string)
 	edge         func(from, to string)
@@ -249,18 +276,30 @@ func (d Description) draw(on drawing) {
 		}
 		return "topic " + name
 	}
+	type group struct {
+		label  string
+		nodes  []NodeDescription
+		stores []StoreDescription
+	}
+	var groups []group
 	for _, sub := range d.SubTopologies {
-		on.group(sub.ID, func() {
-			for _, n := range sub.Nodes {
+		groups = append(groups, group{fmt.Sprintf("sub-topology %d", sub.ID), sub.Nodes, sub.Stores})
+	}
+	for _, g := range d.Globals {
+		groups = append(groups, group{"global store " + g.Store.Name, g.Nodes, []StoreDescription{g.Store}})
+	}
+	for i, g := range groups {
+		on.group(i, g.label, func() {
+			for _, n := range g.nodes {
 				on.node(n.Name, n.Name)
 			}
-			for _, s := range sub.Stores {
+			for _, s := range g.stores {
 				on.store(s.Name)
 			}
 		})
 	}
-	for _, sub := range d.SubTopologies {
-		for _, n := range sub.Nodes {
+	for _, g := range groups {
+		for _, n := range g.nodes {
 			for _, read := range n.reads() {
 				on.edge(topic(read), n.Name)
 			}

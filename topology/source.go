@@ -39,7 +39,7 @@ func (t TopicSet) String() string {
 // reading is one way in which topics are read: a second Stream of the same topics and types gets the same node.
 type reading struct {
 	source *graph.Source
-	what   string // "stream" or "table"
+	what   string // "stream", "table", "global table" or "global store"
 	node   *graph.Node
 	k, v   any
 	o      sourceOptions
@@ -116,7 +116,7 @@ func read[K, V any](b *Builder, topics TopicSet, what string, o nodeOptions, k s
 			continue
 		}
 		switch {
-		case r.what == "table" || what == "table":
+		case r.what != "stream" || what != "stream":
 			b.fail("topic %q is read as a %s and as a %s", src, r.what, what)
 		case r.o.extract != nil || o.source.extract != nil:
 			b.fail("topic %q is read twice, and with the option Timestamp: read it once and use the stream twice", src)

@@ -244,7 +244,7 @@ func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
 
 // takesNullKeys reports whether an operator that works on null keys stands below a node, with no topic in between.
 func takesNullKeys(n *graph.Node) bool {
-	return n.Op == opLeftJoinTable || slices.ContainsFunc(n.Children, takesNullKeys)
+	return n.Op == opLeftJoinTable || n.Op == opLeftJoinGlobal || slices.ContainsFunc(n.Children, takesNullKeys)
 }
 
 // grouped is s with all records of a key in one task: itself, or behind a repartition topic of that name.

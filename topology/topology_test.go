@@ -164,8 +164,8 @@ func TestBuildReportsAllMistakesAtOnce(t *testing.T) {
 
 func TestTopologyThatDoesNothingIsRefused(t *testing.T) {
 	for want, add := range map[string]func(*topology.Builder){
-		"it reads no topic": func(*topology.Builder) {},
-		"it has no sink":    func(b *topology.Builder) { b.Stream("in", serde.String, serde.String) },
+		"it reads no topic as a stream or table": func(*topology.Builder) {},
+		"it has no sink":                         func(b *topology.Builder) { b.Stream("in", serde.String, serde.String) },
 	} {
 		b := topology.NewBuilder("app")
 		add(b)

@@ -108,6 +108,9 @@ func (s *SubTopology) hash() uint64 {
 		if n.Sink != nil {
 			fmt.Fprintf(h, "w%s\x00", n.Sink.Topic)
 		}
+		for _, g := range n.Globals {
+			fmt.Fprintf(h, "g%s\x00%s\x00", g.Name, g.Topic)
+		}
 	}
 	for _, store := range s.Stores {
 		fmt.Fprintf(h, "s%s\x00%d\x00%s\x00%d\x00", store.Name, store.Kind, store.Changelog, store.RetentionMs)

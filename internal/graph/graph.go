@@ -13,6 +13,7 @@ type Topology struct {
 	Application   string
 	Nodes         []*Node  // by declaration
 	Stores        []*Store // by declaration
+	Globals       []*Global
 	Repartitions  []*Repartition
 	CoPartitions  []CoPartition
 	SubTopologies []*SubTopology
@@ -26,8 +27,9 @@ type Node struct {
 	Parents  []*Node
 	Children []*Node // in the order in which they are served
 	Stores   []*Store
-	Source   *Source // nil if the node reads no topic
-	Sink     *Sink   // nil if the node writes no topic
+	Globals  []*Global // that the node joins with
+	Source   *Source   // nil if the node reads no topic
+	Sink     *Sink     // nil if the node writes no topic
 
 	// Make makes the operator for a task: a func() operators.Source for a source, called for each of its topics, else an
 	// operators.Forward of the node's input types. It gets those of its children from [Next] and [Made].
@@ -205,7 +207,7 @@ func (t *Topology) ExternalSinks() []string {
 
 func (t *Topology) topics(of func(*Node) []string) []string {
 	var topics []string
-	for _, n := range t.Nodes {
+	for n := range t.EveryNode() {
 		topics = append(topics, of(n)...)
 	}
 	slices.Sort(topics)

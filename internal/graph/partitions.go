@@ -251,7 +251,7 @@ func (t *Topology) writers(topic string) string {
 
 func (t *Topology) names(of func(*Node) bool) string {
 	var names []string
-	for _, n := range t.Nodes {
+	for n := range t.EveryNode() {
 		if of(n) {
 			names = append(names, fmt.Sprintf("%q", n.Name))
 		}

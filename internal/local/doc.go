@@ -11,6 +11,8 @@
 //	L3  A [Broker] outlives its [Runtime]s: a new one goes on from the committed offsets and restores from the changelogs
 //	    what its backend lacks.
 //	L4  The wall clock moves by [Runtime.Advance] and by nothing else.
+//	L5  A global store follows its topic outside of the order of L1: what is committed there is in the store before the
+//	    next record runs.
 //
 // Nothing here is safe for concurrent use, and a Broker serves one Runtime at a time.
 package local

@@ -13,6 +13,9 @@ import (
 // error the runtime fails everything with it, until [Runtime.Abort].
 func (r *Runtime) Run() error {
 	for r.failed == nil {
+		if r.failed = r.followGlobals(); r.failed != nil {
+			break
+		}
 		in := r.choose()
 		if in == nil {
 			return nil
@@ -157,6 +160,12 @@ func (r *Runtime) Abort() error {
 	r.failed = nil
 	r.uncommitted = 0
 	r.cfg.Broker.end(false)
+	for _, g := range r.globals {
+		if err := g.Abort(); err != nil {
+			r.failed = err
+			return err
+		}
+	}
 	for _, t := range r.tasks {
 		if err := t.Abort(); err != nil {
 			r.failed = err

@@ -41,6 +41,8 @@ type Runtime struct {
 	nowMs       int64
 	tasks       []*task.Task
 	inputs      []*input
+	globals     []*global
+	byGlobal    task.Globals
 	leases      []state.Partition
 	restored    map[string]int
 	uncommitted int // records of the running transaction
@@ -64,7 +66,7 @@ func New(cfg Config) (*Runtime, error) {
 		cfg.Backend = state.NewMemory()
 	}
 	cfg.CommitEvery = max(1, cfg.CommitEvery)
-	r := &Runtime{cfg: cfg, budget: state.NewBudget(cfg.CacheBytes), restored: make(map[string]int)}
+	r := &Runtime{cfg: cfg, budget: state.NewBudget(cfg.CacheBytes), restored: make(map[string]int), byGlobal: make(task.Globals)}
 	if !cfg.Now.IsZero() {
 		r.nowMs = cfg.Now.UnixMilli()
 	}
@@ -81,6 +83,11 @@ func (r *Runtime) open() (err error) {
 	for _, t := range r.plan.Internal {
 		if err := r.cfg.Broker.Create(t.Name, t.Partitions); err != nil {
 			return fmt.Errorf("internal topic: %w", err)
+		}
+	}
+	for _, g := range r.cfg.Graph.Globals {
+		if err := r.addGlobal(g); err != nil {
+			return err
 		}
 	}
 	for _, sub := range r.cfg.Graph.SubTopologies {
@@ -103,7 +110,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		stores[s.Name] = p
 	}
 	t, err := task.New(task.Config{
-		Plan: r.plan, SubTopology: sub, Partition: partition, Stores: stores, Budget: r.budget,
+		Plan: r.plan, SubTopology: sub, Partition: partition, Stores: stores, Globals: r.byGlobal, Budget: r.budget,
 		Collector: collector{r.cfg.Broker},
 		WallClock: func() int64 { return r.nowMs },
 		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
@@ -194,13 +201,17 @@ func (r *Runtime) Close() error {
 	for _, t := range r.tasks {
 		errs = append(errs, t.Close())
 	}
+	for _, g := range r.globals {
+		errs = append(errs, g.Close())
+	}
 	for _, p := range r.leases {
 		p.Release()
 	}
 	return errors.Join(errs...)
 }
 
-// Restored is how many changelog records were read for a store when the runtime was made, over all partitions.
+// Restored is how many records of its changelog were read for a store when the runtime was made, over all partitions; for a
+// global store those of its topic.
 func (r *Runtime) Restored(store string) int { return r.restored[store] }
 
 // Plan is the topology on the topics of the broker.
@@ -212,9 +223,12 @@ func (r *Runtime) Now() time.Time { return time.UnixMilli(r.nowMs).UTC() }
 // Tasks are the tasks, in the order in which they were made.
 func (r *Runtime) Tasks() []*task.Task { return r.tasks }
 
-// Stores are the partitions of a store, one for each task that has it, in their order. Nobody may read them while a record
-// runs, or change them.
+// Stores are the partitions of a store, one for each task that has it, in their order; of a global store one with all
+// rows. Nobody may read them while a record runs, or change them.
 func (r *Runtime) Stores(name string) []state.Store {
+	if g := r.byGlobal[name]; g != nil {
+		return []state.Store{g.Store()}
+	}
 	var stores []state.Store
 	for _, t := range r.tasks {
 		if s := t.Store(name); s != nil {
@@ -225,7 +239,7 @@ func (r *Runtime) Stores(name string) []state.Store {
 }
 
 // Stats are the counters of all operators, summed over the partitions, by sub-topology and there in the order of the
-// topology. Records that ran again after an abort count again.
+// topology; then those that feed global stores. Records that ran again after an abort count again.
 func (r *Runtime) Stats() []task.NodeStats {
 	var stats []task.NodeStats
 	at := make(map[string]int)
@@ -242,6 +256,9 @@ func (r *Runtime) Stats() []task.NodeStats {
 				stats[i].Dropped[reason] += n.Dropped[reason]
 			}
 		}
+	}
+	for _, g := range r.globals {
+		stats = append(stats, g.Stats()...)
 	}
 	return stats
 }

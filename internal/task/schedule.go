@@ -42,6 +42,7 @@ func (t *Task) run(clock operators.Clock, nowMs int64) error {
 type runtime Task
 
 func (r *runtime) Store(name string) state.Store  { return r.byName[name] }
+func (r *runtime) Global(name string) state.View  { return (*Task)(r).view(name) }
 func (r *runtime) RequestCommit()                 { r.commit = true }
 func (r *runtime) WallClock() int64               { return r.nowMs }
 func (r *runtime) Collector() operators.Collector { return r.cfg.Collector }
@@ -147,11 +148,13 @@ func (s *stats) rebase() {
 
 // Stats are the counters of the task's operators, in the order of the sub-topology, as of the last round. They may be
 // read from any goroutine. Records processed again after an abort count again.
-func (t *Task) Stats() []NodeStats {
-	out := make([]NodeStats, len(t.stats.nodes))
+func (t *Task) Stats() []NodeStats { return t.stats.snapshot() }
+
+func (s *stats) snapshot() []NodeStats {
+	out := make([]NodeStats, len(s.nodes))
 	for i := range out {
-		n := &t.stats.nodes[i]
-		out[i] = NodeStats{Node: t.stats.names[i], In: n.in.Load()}
+		n := &s.nodes[i]
+		out[i] = NodeStats{Node: s.names[i], In: n.in.Load()}
 		for r := range n.dropped {
 			out[i].Dropped[r] = n.dropped[r].Load()
 		}

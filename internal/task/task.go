@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -34,6 +35,7 @@ type Config struct {
 	Partition   int32
 	// Stores are the task's partitions of the sub-topology's stores, by store name, restored.
 	Stores    map[string]state.Partition
+	Globals   Globals // those of the topology; nil if it has none
 	Budget    *state.Budget
 	Collector Collector
 	// WallClock is the time of day in ms since the epoch; the task calls it once for each round, not for each record.
@@ -54,6 +56,7 @@ type Task struct {
 	inputs  []*input
 	stores  []state.Store // in the order of the sub-topology
 	byName  map[string]state.Store
+	views   map[string]state.View // of global stores, as they were asked for
 	sched   []*schedule
 	nowMs   int64
 	idle    idleness
@@ -284,13 +287,35 @@ func (t *Task) Abort() error {
 
 // Close releases the task's memory. The backend's partitions are the runtime's to release.
 func (t *Task) Close() error {
-	var first error
+	var errs []error
 	for _, s := range t.stores {
-		if err := s.Close(); err != nil && first == nil {
-			first = fmt.Errorf("close store %q of task %s: %w", s.Name(), t.id, err)
+		if err := s.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close store %q of task %s: %w", s.Name(), t.id, err))
 		}
 	}
-	return first
+	for name, v := range t.views {
+		if err := v.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the view of global store %q of task %s: %w", name, t.id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// view is the task's view of a global store, or nil if there is no such store.
+func (t *Task) view(name string) state.View {
+	if v := t.views[name]; v != nil {
+		return v
+	}
+	g := t.cfg.Globals[name]
+	if g == nil {
+		return nil
+	}
+	if t.views == nil {
+		t.views = make(map[string]state.View)
+	}
+	v := g.cfg.Global.View(g.shared, t.cfg.Budget)
+	t.views[name] = v
+	return v
 }
 
 // StreamTime is the largest timestamp processed, in ms, or operators.NoTime.

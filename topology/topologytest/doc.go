@@ -15,6 +15,7 @@
 //	D2  There is a commit after every record, unless [CommitEvery] says otherwise. Outputs show committed records only;
 //	    [Driver.Commit] makes the rest visible.
 //	D3  Whatever goes wrong fails the test at once, at the line that called the driver; [InputTopic.SendErr] returns it instead.
+//	    A record on the topic of a global table is in the table when Send returns, and before any other record runs.
 //	D4  The wall clock stands still until [Driver.Advance]. Event time is that of the records.
 //
 // A driver belongs to one test and one goroutine. The test's end closes it.

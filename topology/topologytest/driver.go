@@ -174,7 +174,7 @@ func (d *Driver) AddTopic(name string, partitions int) {
 	d.Restart(KeptState)
 }
 
-// Restored is how many changelog records the last start read for a store.
+// Restored is how many changelog records the last start read for a store; for a global store, how many of its topic.
 func (d *Driver) Restored(store string) int { return d.runtime.Restored(store) }
 
 // Tasks names the tasks that run, as SUBTOPOLOGY_PARTITION.

@@ -1,0 +1,83 @@
+package local
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/state"
+)
+
+// global is a global store with the logs of its topic.
+type global struct {
+	*task.Global
+	logs []*log
+}
+
+// addGlobal makes a global store and brings it up to date.
+func (r *Runtime) addGlobal(g *graph.Global) error {
+	partitions := make([]state.Partition, r.plan.Partitions[g.Topic])
+	for i := range partitions {
+		p, err := r.cfg.Backend.Acquire(context.Background(), state.StoreID{Name: g.Name, Partition: int32(i), Kind: g.Kind})
+		if err != nil {
+			return fmt.Errorf("global store %q: %w", g.Name, err)
+		}
+		r.leases = append(r.leases, p)
+		partitions[i] = p
+	}
+	// Without a checkpoint of the first, all are made empty.
+	if r.cfg.EmptyState || g.InMemory {
+		if err := partitions[0].Drop(); err != nil {
+			return fmt.Errorf("global store %q: %w", g.Name, err)
+		}
+	}
+	made, err := task.NewGlobal(task.GlobalConfig{
+		Global: g, Partitions: partitions, Budget: state.NewBudget(r.cfg.CacheBytes), WallClock: func() int64 { return r.nowMs },
+	})
+	if err != nil {
+		return err
+	}
+	r.globals = append(r.globals, &global{made, r.cfg.Broker.topics[g.Topic]})
+	r.byGlobal[g.Name] = made
+	n, err := r.globals[len(r.globals)-1].follow(r.cfg.Backend)
+	r.restored[g.Name] = n
+	return err
+}
+
+// followGlobals runs what is committed in the topics of global stores through them.
+func (r *Runtime) followGlobals() error {
+	for _, g := range r.globals {
+		if _, err := g.follow(r.cfg.Backend); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow returns how many records there were.
+func (g *global) follow(b state.Backend) (records int, err error) {
+	behind := false
+	for i, l := range g.logs {
+		p := int32(i)
+		for at := max(0, g.Position(p)); at < int64(l.stable); at++ {
+			behind = true
+			if e := &l.entries[at]; !e.aborted {
+				records++
+				if err := g.Process(p, &e.Input); err != nil {
+					return records, err
+				}
+			}
+			g.Advance(p, at+1)
+			if g.Full() {
+				if err := g.Apply(context.Background(), b); err != nil {
+					return records, err
+				}
+			}
+		}
+	}
+	if !behind {
+		return 0, nil
+	}
+	return records, g.Apply(context.Background(), b)
+}
