@@ -5,6 +5,15 @@ import (
 	"github.com/rivusio/rivusio/windows"
 )
 
+// AlignedWindows are windows that are the same for all keys: [windows.TimeWindow], [windows.UnlimitedWindow].
+type AlignedWindows interface {
+	// Starts returns the windows of a timestamp: they start at first, first + AdvanceMs, …, count of them.
+	Starts(timestamp int64) (first int64, count int)
+	SizeMs() int64
+	AdvanceMs() int64
+	GraceMs() int64
+}
+
 // WindowAggregate keeps one aggregate per key and window and forwards updates, or with [EmitOnClose] one final result of
 // each window in the order of window start and key bytes.
 //
@@ -12,9 +21,9 @@ import (
 // no time. Any other record moves the operator's time; it is then added to each of its windows that is still open and
 // counted as late for each that is closed. A null value that the serde carries reaches the aggregator; one that it cannot
 // carry is counted by CountRecords and dropped by everything else (countNulls). Results on close leave after any record that moved
-// time, a late one included.
+// time, a late one included. A record that is in no window at all (unlimited windows begin somewhere) is counted as late.
 type WindowAggregate[K, V, A any] struct {
-	Windows    windows.TimeWindow
+	Windows    AlignedWindows
 	Store      *state.WindowStore[K, A]
 	Aggregator Aggregator[K, V, A]
 	Emit       Emit
@@ -23,7 +32,7 @@ type WindowAggregate[K, V, A any] struct {
 }
 
 // Forward makes the operator.
-func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) Forward[K, V] {
+func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) (Forward[K, V], error) {
 	op := &windowAggregate[K, V, A]{
 		WindowAggregate: w, c: c, next: next,
 		time: NewEventTime(w.Store.Times(), w.Windows.GraceMs()),
@@ -31,7 +40,11 @@ func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed
 	}
 	switch w.Emit {
 	case EmitOnClose:
-		op.hold()
+		var err error
+		op.closing, err = newClosing(c, closingConfig[K, A]{rows: w.Store, time: &op.time, lag: op.size, step: op.advance, timeOf: startOf, next: next})
+		if err != nil {
+			return nil, err
+		}
 	case EmitOnCommit:
 		w.Store.OnCommit(func(k K, start int64, slot *state.Slot[A]) error {
 			op.o = Record[windows.Keyed[K], Change[A]]{Key: op.key(k, start), Timestamp: slot.Timestamp, NullValue: !slot.Present}
@@ -45,7 +58,7 @@ func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed
 			return next(&op.o)
 		})
 	}
-	return op.process
+	return op.process, nil
 }
 
 type windowAggregate[K, V, A any] struct {
@@ -54,6 +67,7 @@ type windowAggregate[K, V, A any] struct {
 	next          Forward[windows.Keyed[K], Change[A]]
 	time          EventTime
 	size, advance int64
+	closing       *closing[K, A]
 	o             Record[windows.Keyed[K], Change[A]]
 }
 
@@ -69,6 +83,9 @@ func (w *windowAggregate[K, V, A]) process(r *Record[K, V]) error {
 	w.time.Observe(r.Timestamp)
 	if w.CountNulls || w.Nulls.admits(w.c, r) {
 		start, count := w.Windows.Starts(r.Timestamp)
+		if count == 0 {
+			w.c.Drop(Late)
+		}
 		for ; count > 0; count, start = count-1, start+w.advance {
 			if w.time.Closed(start + w.size) {
 				w.c.Drop(Late)
@@ -79,8 +96,8 @@ func (w *windowAggregate[K, V, A]) process(r *Record[K, V]) error {
 			}
 		}
 	}
-	if w.Emit == EmitOnClose {
-		return w.close(r.Headers)
+	if w.closing != nil {
+		return w.closing.advance(r.Headers)
 	}
 	return nil
 }
@@ -112,41 +129,6 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 	change.New = a
 	w.o = Record[windows.Keyed[K], Change[A]]{Key: w.key(r.Key, start), Value: change, Timestamp: timestamp, Headers: r.Headers, NullValue: null}
 	return w.next(&w.o)
-}
-
-// close forwards the results of the windows that closed since the last time.
-func (w *windowAggregate[K, V, A]) close(headers []Header) error {
-	closeTime, emitted := w.time.CloseTime(), w.time.Emitted()
-	if closeTime < w.size || (emitted != NoTime && closeTime-w.size < w.nextStart(emitted)) {
-		return nil
-	}
-	from := int64(0)
-	if emitted != NoTime {
-		from = emitted - w.size + 1
-	}
-	for row, err := range w.Store.Scan(from, closeTime-w.size) {
-		if err != nil {
-			return err
-		}
-		w.o = Record[windows.Keyed[K], Change[A]]{Key: row.Key, Timestamp: row.Timestamp, Headers: headers}
-		w.o.Value.New = row.Value
-		if err := w.next(&w.o); err != nil {
-			return err
-		}
-	}
-	w.time.SetEmitted(closeTime)
-	w.hold()
-	return nil
-}
-
-// nextStart is the start of the first window that was still open at a close time.
-func (w *windowAggregate[K, V, A]) nextStart(closeTime int64) int64 {
-	return ((closeTime-w.size)/w.advance + 1) * w.advance
-}
-
-// hold keeps the rows of windows that have not been emitted, whatever the retention says.
-func (w *windowAggregate[K, V, A]) hold() {
-	w.Store.HoldFrom(max(0, w.time.Emitted()-w.size+1))
 }
 
 // WindowRows is the [Lookup] of a window store.

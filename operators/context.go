@@ -91,6 +91,7 @@ type Scope struct {
 
 	current *Context
 	during  string // what runs in the place of a record, for errors
+	works   []*Work
 }
 
 // Begin names the record that runs next.

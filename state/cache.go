@@ -24,6 +24,10 @@ type Slot[V any] struct {
 	group   *group
 }
 
+// RowKey is the encoded key of the row; in a window store the start of the window, as windows.AppendTime writes it, is in
+// front.
+func (s *Slot[V]) RowKey() string { return s.key }
+
 // group is the slots that have a time in common: those of one window, or all of a key-value store.
 type group struct {
 	start  int64

@@ -13,21 +13,31 @@ import (
 // TestFormats holds the bytes that are in changelogs and databases already.
 func TestFormats(t *testing.T) {
 	times := state.Times{Task: 1, Operator: 2, Closed: -1, Put: 0x0102030405060708, Kept: 5}
+	closing := times
+	closing.Closing = "ab"
 	for what, c := range map[string]struct {
 		got  []byte
 		want string
 	}{
-		"row key":     {state.AppendChangelogKey(nil, state.RowRecord, []byte("k")), "00" + "6b"},
-		"time key":    {state.AppendChangelogKey(nil, state.TimeRecord, nil), "01"},
-		"row value":   {state.AppendRowValue(nil, 258, []byte("v")), "0000000000000102" + "76"},
-		"time record": {times.Append(nil), "01" + "0000000000000001" + "0000000000000002" + "ffffffffffffffff" + "0102030405060708" + "0000000000000005"},
+		"row key":       {state.AppendChangelogKey(nil, state.RowRecord, []byte("k")), "00" + "6b"},
+		"time key":      {state.AppendChangelogKey(nil, state.TimeRecord, nil), "01"},
+		"row value":     {state.AppendRowValue(nil, 258, []byte("v")), "0000000000000102" + "76"},
+		"closing times": {closing.Append(nil), "02" + "0000000000000001" + "0000000000000002" + "ffffffffffffffff" + "0102030405060708" + "0000000000000005" + "6162"},
+		"time record":   {times.Append(nil), "01" + "0000000000000001" + "0000000000000002" + "ffffffffffffffff" + "0102030405060708" + "0000000000000005"},
 	} {
 		if got := hex.EncodeToString(c.got); got != c.want {
 			t.Errorf("%s is %s, want %s", what, got, c.want)
 		}
 	}
-	if got, err := state.DecodeTimes(times.Append(nil)); got != times || err != nil {
-		t.Errorf("times decode to %+v (%v), want %+v", got, err, times)
+	for _, want := range []state.Times{times, closing} {
+		if got, err := state.DecodeTimes(want.Append(nil)); got != want || err != nil {
+			t.Errorf("times decode to %+v (%v), want %+v", got, err, want)
+		}
+	}
+	for _, bad := range [][]byte{nil, {3}, times.Append(nil)[:40], append(times.Append(nil), 'a'), closing.Append(nil)[:41]} {
+		if got, err := state.DecodeTimes(bad); err == nil {
+			t.Errorf("%x decodes to %+v", bad, got)
+		}
 	}
 	if timestamp, value, err := state.ParseRowValue(state.AppendRowValue(nil, -7, nil)); timestamp != -7 || value == nil || len(value) != 0 || err != nil {
 		t.Errorf("an empty value is %d, %v, %v", timestamp, value, err)

@@ -44,6 +44,8 @@ type WindowStore[K, V any] struct {
 	keys    serde.Serde[K]
 	windows WindowConfig
 	scratch []byte
+	// position is the row key of the row that a scan is at.
+	position []byte
 
 	// hold is the start from which rows are kept whatever T is, and committedHold what it goes back to on an abort.
 	hold, committedHold int64
@@ -219,12 +221,37 @@ func (s *WindowStore[K, V]) Delete(k K, start int64) error {
 
 // Scan implements [Window].
 func (s *WindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.scanFrom(from, nil, to)
+}
+
+// ScanAfter is the rest of a Scan, up to windows that start at to, behind the row at a position.
+func (s *WindowStore[K, V]) ScanAfter(position string, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	from, _ := windows.Time([]byte(position))
+	return s.scanFrom(from, append([]byte(position), 0), to)
+}
+
+// Position is that of the row that a Scan or a ScanAfter is at; it stays good when the store has changed.
+func (s *WindowStore[K, V]) Position() string { return string(s.position) }
+
+// DecodeKey decodes a key, as it is behind the start of its window in a position.
+func (s *WindowStore[K, V]) DecodeKey(encoded []byte) (K, error) {
+	k, err := s.keys.Decode(encoded)
+	if err != nil {
+		return k, s.errorf("key of a row: %w", err)
+	}
+	return k, nil
+}
+
+// scanFrom reads windows that start from one time to another; at lower, if it is not nil, and behind it.
+func (s *WindowStore[K, V]) scanFrom(from int64, lower []byte, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
 	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		from := max(from, s.bound())
+		if bound := s.bound(); lower == nil || from < bound {
+			from = max(from, bound)
+			lower = windows.AppendTime(nil, from)
+		}
 		if from > to {
 			return
 		}
-		lower := windows.AppendTime(nil, from)
 		var upper []byte
 		if to < math.MaxInt64 {
 			upper = windows.AppendTime(nil, to+1)
@@ -244,6 +271,7 @@ func (s *WindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K],
 				bad = err
 				return false
 			}
+			s.position = key
 			stopped = !yield(Row[windows.Keyed[K], V]{Key: k, Value: v, Timestamp: timestamp}, nil)
 			return !stopped
 		})

@@ -1,13 +1,10 @@
 package topology
 
 import (
-	"time"
-
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
-	"github.com/rivusio/rivusio/windows"
 )
 
 // Grouped is a stream whose records are to be aggregated by key. It is a value; the zero value is not usable.
@@ -79,17 +76,20 @@ func (g Grouped[K, V]) Aggregate[A any](store string, init func() A, add func(K,
 	return aggregate(g, "aggregate", store, opts, valueSerde[A](g.s.v), folder(g.s.b, store, init, add))
 }
 
-func reducer[K, V any](b *Builder, store string, f func(a, b V) V) func(serde.Serde[V]) operators.Aggregator[K, V, V] {
-	if f == nil {
+// needAggregator wants the functions of an aggregation.
+func needAggregator(b *Builder, store string, given bool) {
+	if !given {
 		b.fail("aggregation %q has a nil function", store)
 	}
+}
+
+func reducer[K, V any](b *Builder, store string, f func(a, b V) V) func(serde.Serde[V]) operators.Aggregator[K, V, V] {
+	needAggregator(b, store, f != nil)
 	return func(v serde.Serde[V]) operators.Aggregator[K, V, V] { return operators.Reduce[K](f, serde.IsNull(v)) }
 }
 
 func folder[K, V, A any](b *Builder, store string, init func() A, add func(K, V, A) A) func(serde.Serde[A]) operators.Aggregator[K, V, A] {
-	if init == nil || add == nil {
-		b.fail("aggregation %q has a nil function", store)
-	}
+	needAggregator(b, store, init != nil && add != nil)
 	return func(a serde.Serde[A]) operators.Aggregator[K, V, A] {
 		return operators.Fold(init, add, serde.IsNull(a))
 	}
@@ -118,94 +118,4 @@ func sending[K, V, A any](agg operators.Aggregator[K, V, A], old *oldRows, a ser
 		agg.Clone = serde.Cloner(a)
 	}
 	return agg
-}
-
-// Windowed groups the records by window too. definition is a [windows.TimeWindow].
-func (g Grouped[K, V]) Windowed(definition windows.Definition) Windowed[K, V] {
-	w, ok := definition.(windows.TimeWindow)
-	if !ok {
-		g.s.b.fail("Windowed does not know windows of type %T", definition)
-	}
-	if err := w.Validate(); err != nil {
-		g.s.b.fail("windowed aggregation: %w", err)
-	}
-	return Windowed[K, V]{g: g, def: w}
-}
-
-// Windowed is a stream whose records are to be aggregated by key and window. It is a value; the zero value is not usable.
-type Windowed[K, V any] struct {
-	g       Grouped[K, V]
-	def     windows.TimeWindow
-	onClose bool
-}
-
-// OnClose makes the aggregates forward one final result of each window, when its end and grace have passed in event time.
-// Default: every update is forwarded.
-func (w Windowed[K, V]) OnClose() Windowed[K, V] {
-	w.onClose = true
-	return w
-}
-
-// Count counts the records of each key and window, also those with a null value. Null keys are dropped and counted.
-//
-// Options: those of a store, [Retention].
-func (w Windowed[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K, int64] {
-	return windowAggregate(w, "window-count", store, opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
-		return operators.CountRecords[K, V]()
-	})
-}
-
-// Reduce is [Grouped.Reduce] for each key and window. Null values reach f if the serde can carry them.
-//
-// Options: those of a store, [Retention].
-func (w Windowed[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
-	return windowAggregate(w, "window-reduce", store, opts, w.g.s.v, false, reducer[K](w.g.s.b, store, f))
-}
-
-// Aggregate is [Grouped.Aggregate] for each key and window. Null values reach add if the serde can carry them.
-//
-// Options: those of a store, [Retention].
-func (w Windowed[K, V]) Aggregate[A any](store string, init func() A, add func(K, V, A) A, opts ...StoreOption) WindowedTable[K, A] {
-	return windowAggregate(w, "window-aggregate", store, opts, valueSerde[A](w.g.s.v), false, folder(w.g.s.b, store, init, add))
-}
-
-func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []StoreOption, a serde.Serde[A], countNulls bool, agg func(serde.Serde[A]) operators.Aggregator[K, V, A]) WindowedTable[K, A] {
-	b := w.g.s.b
-	o := b.storeOptions("aggregation "+store, opts, optsWindow)
-	s := w.g.stream(store)
-	n := b.node(op, o.nodeName(op, store), s.from)
-	k, a := serdesOf(b, store, o, s.k, a)
-	needSerdes(b, n, k, a)
-	emit := o.emit()
-	if w.onClose {
-		if o.emitOnCommit {
-			b.fail("aggregation %q emits on close and has the option EmitOnCommit", store)
-		}
-		emit = operators.EmitOnClose
-	}
-	retentionMs := w.def.SizeMs() + w.def.GraceMs()
-	if o.hasRetention {
-		if o.retention.Milliseconds() < retentionMs {
-			b.fail("aggregation %q has a retention of %v, want at least size + grace, %d ms", store, o.retention, retentionMs)
-		}
-		retentionMs = o.retention.Milliseconds()
-	}
-	kept := b.store(&graph.Store{Name: store, Kind: state.KindWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
-		return state.NewWindow(c, state.WindowConfig{SizeMs: w.def.SizeMs(), RetentionMs: retentionMs}, k, a)
-	}}, o)
-	connect(kept, n)
-	t := WindowedTable[K, A]{base: k, closesMs: w.def.GraceMs(), rows: rows[windows.Keyed[K], A]{
-		b: b, from: n, k: windows.TimeKeySerde(k, time.Duration(w.def.SizeMs())*time.Millisecond), v: a, old: keptRows(), stores: []*graph.Store{kept},
-		lookup: func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
-			return operators.WindowRows(storeOf[*state.WindowStore[K, A]](in, store))
-		},
-	}}
-	n.Make = func(in *graph.Instance) any {
-		c := in.Context(n)
-		return operators.Enter(c, operators.WindowAggregate[K, V, A]{
-			Windows: w.def, Store: storeOf[*state.WindowStore[K, A]](in, store), Aggregator: sending(agg(a), t.old, a), Emit: emit,
-			Nulls: s.nulls(), CountNulls: countNulls,
-		}.Forward(c, graph.Next[windows.Keyed[K], operators.Change[A]](in, n)))
-	}
-	return t
 }

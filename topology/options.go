@@ -42,6 +42,7 @@ const (
 	optAs
 	optVersioned
 	optTTL
+	optCombine
 
 	optsSource   = optUndecodable | optTimestamp
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
@@ -69,6 +70,7 @@ type storeOptions struct {
 	hasHistory   bool
 	ttl          time.Duration
 	hasTTL       bool
+	combine      any // func(a, b A) A of the aggregates
 }
 
 func (b *Builder) nodeOptions(of string, opts []NodeOption, takes optionSet) (o nodeOptions) {
@@ -196,6 +198,15 @@ func Versioned(history time.Duration) StoreOption {
 // many there are depends on the commit interval. Default: every update is forwarded.
 func EmitOnCommit() StoreOption {
 	return storeOption{optEmitOnCommit, "EmitOnCommit", func(o *storeOptions) { o.emitOnCommit = true }}
+}
+
+// Combine lets an aggregation of hopping windows with [Windowed.OnClose] keep one aggregate for each pane, the part
+// between two neighbouring bounds of windows, and combine those when a window closes: a record then costs the same
+// however many windows it lies in. merge must be associative and commutative, an initial aggregate must be neutral to it, and it
+// must not change its arguments. The results are those without Combine, but that a null aggregate deletes what
+// the pane had, not the window. Rows cannot be looked up by other operators, for the store has panes.
+func Combine[A any](merge func(a, b A) A) StoreOption {
+	return storeOption{optCombine, "Combine", func(o *storeOptions) { o.combine = merge }}
 }
 
 func (o storeOptions) emit() operators.Emit {

@@ -294,15 +294,20 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		process, err := initialise(c, init, operators.Remark(nulls(k, v), graph.Next[K2, V2](in, n)))
-		if err != nil {
-			in.Fail(c.Fail(err))
-			return operators.Forward[K, V](func(*operators.Record[K, V]) error { return err })
-		}
-		return operators.Enter(c, process)
+		return entered(in, c, process, err)
 	}
 	to := s.as(n, k, v)
 	to.rekeyed = true
 	return to
+}
+
+// entered is the door of an operator that could not be made if err is not nil: then the task is not made either.
+func entered[K, V any](in *graph.Instance, c *operators.Context, process operators.Forward[K, V], err error) operators.Forward[K, V] {
+	if err != nil {
+		in.Fail(c.Fail(err))
+		return func(*operators.Record[K, V]) error { return err }
+	}
+	return operators.Enter(c, process)
 }
 
 // initialise calls the init of a processor.

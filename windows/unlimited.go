@@ -44,6 +44,12 @@ func (u UnlimitedWindow) Starts(timestamp int64) (first int64, count int) {
 // SizeMs is the time (ms) from the start to the largest int64.
 func (u UnlimitedWindow) SizeMs() int64 { return math.MaxInt64 - u.startMs }
 
+// AdvanceMs is SizeMs: no other window starts.
+func (u UnlimitedWindow) AdvanceMs() int64 { return u.SizeMs() }
+
+// GraceMs is 0: no record is late.
+func (u UnlimitedWindow) GraceMs() int64 { return 0 }
+
 // Retention is for ever.
 func (u UnlimitedWindow) Retention() time.Duration { return math.MaxInt64 }
 

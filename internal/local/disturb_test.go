@@ -43,6 +43,31 @@ var shapes = map[string]func(b *topology.Builder){
 			GroupByKey(topology.Named("again")).Windowed(windows.Tumbling(7*time.Millisecond)).
 			Count("again", topology.InMemory()).ToStream(windows.Key).To("again")
 	},
+	"sessions": func(b *topology.Builder) {
+		g := b.Stream("a", serde.String, serde.String).GroupByKey()
+		s := g.Sessions(windows.Session(4 * time.Millisecond).Grace(3 * time.Millisecond))
+		s.Count("sessions").ToStream(windows.Key).To("sessions")
+		s.OnClose().Count("closed").ToStream(windows.Key).To("closed")
+		s.OnClose().Aggregate("texts", func() string { return "" }, func(_, v, a string) string { return a + v },
+			func(_, a, b string) string { return a + b }).ToStream(windows.Key).To("texts")
+	},
+	"sliding windows": func(b *topology.Builder) {
+		g := b.Stream("a", serde.String, serde.String).GroupByKey()
+		w := g.Windowed(windows.Sliding(5 * time.Millisecond).Grace(3 * time.Millisecond))
+		w.Count("sliding").ToStream(windows.Key).To("sliding")
+		w.OnClose().Reduce("closed", func(a, b string) string { return a + b }).ToStream(windows.Key).To("closed")
+	},
+	"count windows": func(b *topology.Builder) {
+		g := b.Stream("a", serde.String, serde.String).GroupByKey()
+		g.Windowed(windows.HoppingCount(5, 2)).Count("counted").ToStream(windows.Key).To("counted")
+		g.Windowed(windows.TumblingCount(3)).OnClose().Reduce("full", func(a, b string) string { return a + b }).ToStream(windows.Key).To("full")
+		g.Windowed(windows.Unlimited().StartOn(time.UnixMilli(3))).Count("unlimited").ToStream(windows.Key).To("unlimited")
+	},
+	"panes": func(b *topology.Builder) {
+		g := b.Stream("a", serde.String, serde.String).GroupByKey()
+		g.Windowed(windows.Hopping(12*time.Millisecond, 2*time.Millisecond).Grace(4*time.Millisecond)).OnClose().
+			Count("panes", topology.Combine(func(a, b int64) int64 { return a + b })).ToStream(windows.Key).To("panes")
+	},
 	"joins": func(b *topology.Builder) {
 		rows := b.Table("rows", "rows", serde.String, serde.String)
 		s := b.Stream("a", serde.String, serde.String)
@@ -272,8 +297,6 @@ func (x *run) rows(store state.Store) (lines []string) {
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[string, []string]:
 		return rowsOf(x, s.All())
-	case *state.KeyValueStore[[]byte, operators.Subscriber]:
-		return rowsOf(x, s.All())
 	case *state.VersionedStore[string, string]:
 		lines = rowsOf(x, s.All())
 		for _, k := range []string{"a", "b", "c", "d", "e"} {
@@ -289,6 +312,18 @@ func (x *run) rows(store state.Store) (lines []string) {
 	case *state.WindowStore[windows.Keyed[string], []byte]:
 		return rowsOf(x, s.All())
 	case *state.WindowStore[string, []string]:
+		return rowsOf(x, s.All())
+	case *state.SessionStore[string, int64]:
+		return rowsOf(x, s.All())
+	case *state.SessionStore[string, string]:
+		return rowsOf(x, s.All())
+	case *state.DenseWindowStore[string, int64]:
+		return rowsOf(x, s.All())
+	case *state.DenseWindowStore[string, string]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[string, operators.CountRow[int64]]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[string, operators.CountRow[string]]:
 		return rowsOf(x, s.All())
 	case *state.WindowStore[string, int64]:
 		return rowsOf(x, s.All())

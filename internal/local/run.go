@@ -16,6 +16,10 @@ func (r *Runtime) Run() error {
 		if r.failed = r.followGlobals(); r.failed != nil {
 			break
 		}
+		if t := r.working(); t != nil {
+			r.failed = r.turn(t)
+			continue
+		}
 		in := r.choose()
 		if in == nil {
 			return nil
@@ -25,6 +29,24 @@ func (r *Runtime) Run() error {
 		}
 	}
 	return r.failed
+}
+
+// working returns the first task that has work left over from its last record, or nil.
+func (r *Runtime) working() *task.Task {
+	for _, t := range r.tasks {
+		if t.WorkLeft() {
+			return t
+		}
+	}
+	return nil
+}
+
+// turn lets a task do a turn of that; it counts as a record.
+func (r *Runtime) turn(t *task.Task) error {
+	if _, err := t.Process(1); err != nil {
+		return err
+	}
+	return r.processed(t)
 }
 
 // choose returns the input whose next record runs next, or nil.
@@ -67,8 +89,13 @@ func (r *Runtime) process(in *input) error {
 	} else if n != 1 {
 		return fmt.Errorf("task %v did not take a record of topic %q", in.task.ID(), in.name.topic)
 	}
+	return r.processed(in.task)
+}
+
+// processed counts a record, and commits if it is time to.
+func (r *Runtime) processed(t *task.Task) error {
 	r.uncommitted++
-	if r.uncommitted >= r.cfg.CommitEvery || in.task.CommitRequested() || r.budget.Full() {
+	if r.uncommitted >= r.cfg.CommitEvery || t.CommitRequested() || r.budget.Full() {
 		return r.commit()
 	}
 	return nil

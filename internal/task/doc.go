@@ -10,6 +10,8 @@
 //	K3  A commit is Prepare, then the runtime makes offsets, outputs and changelogs durable together, then Committed; or
 //	    else Abort, after which the task is as it was at the last commit and starts from the committed offsets (I4).
 //	K4  Anything that user code does wrong comes back as an *operators.Error (I9).
+//	K5  Work that operators leave when a record is done (operators.Work) is done before the next record, in turns, whatever
+//	    commits and aborts fall between them.
 //
 // The package knows no Kafka client, no goroutine and no clock but those that its runtime gives.
 package task

@@ -192,8 +192,11 @@ func (t *Task) enough() bool {
 	return t.nowMs-t.idle.sinceMs >= t.cfg.MaxIdleMs
 }
 
-// Ready reports whether Process would handle a record now.
+// Ready reports whether Process would do anything now.
 func (t *Task) Ready() bool {
+	if t.scope.WorkLeft() {
+		return true
+	}
 	t.nowMs = t.cfg.WallClock()
 	return t.choose() != nil
 }

@@ -104,6 +104,7 @@ func (t *Task) instantiate() (err error) {
 		}
 	}()
 	t.scope.StreamTime, t.sched = t.restored, nil
+	t.scope.Forget()
 	t.scope.BeginOther("at its start", nil, max(0, t.restored))
 	t.in, err = graph.Instantiate(t.cfg.Plan, t.cfg.SubTopology, &t.scope)
 	if err != nil {
@@ -136,7 +137,8 @@ func (t *Task) Topics() []string {
 func (t *Task) Store(name string) state.Store { return t.byName[name] }
 
 // Process handles up to limit records and returns how many it did. It stops early when no input is ready (K2), after a
-// record whose operators asked for a commit, and at an error, which is final for this transaction.
+// record whose operators asked for a commit, after a turn of work that operators had left (K5), which counts as a record, and
+// at an error, which is final for this transaction.
 func (t *Task) Process(limit int) (n int, err error) {
 	t.nowMs = t.cfg.WallClock()
 	defer func() {
@@ -146,6 +148,13 @@ func (t *Task) Process(limit int) (n int, err error) {
 		t.stats.publish(t.in)
 	}()
 	for n < limit && !t.commit {
+		if t.scope.WorkLeft() {
+			t.touched = true
+			if err := t.scope.Turn(); err != nil {
+				return n, t.scope.Failed(err)
+			}
+			return n + 1, nil
+		}
 		if t.extracting {
 			t.extract()
 		}
@@ -317,6 +326,9 @@ func (t *Task) view(name string) state.View {
 	t.views[name] = v
 	return v
 }
+
+// WorkLeft reports whether operators have left work that comes before the next record (K5).
+func (t *Task) WorkLeft() bool { return t.scope.WorkLeft() }
 
 // StreamTime is the largest timestamp processed, in ms, or operators.NoTime.
 func (t *Task) StreamTime() int64 { return t.scope.StreamTime }

@@ -1,0 +1,88 @@
+package topology
+
+import (
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
+)
+
+// Sessions groups the records by session too.
+func (g Grouped[K, V]) Sessions(definition windows.SessionWindow) Sessions[K, V] {
+	if err := definition.Validate(); err != nil {
+		g.s.b.fail("session aggregation: %w", err)
+	}
+	return Sessions[K, V]{g: g, def: definition}
+}
+
+// Sessions is a stream whose records are to be aggregated by key and session. It is a value; the zero value is not usable.
+type Sessions[K, V any] struct {
+	g       Grouped[K, V]
+	def     windows.SessionWindow
+	onClose bool
+}
+
+// OnClose makes the aggregates forward one final result of each session, when its gap and grace have passed in event time.
+// Default: every update is forwarded, and when a session grows a delete of what it was before.
+func (s Sessions[K, V]) OnClose() Sessions[K, V] {
+	s.onClose = true
+	return s
+}
+
+// Count counts the records of each key and session, also those with a null value. Null keys are dropped and counted.
+//
+// Options: those of a store, [Retention].
+func (s Sessions[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K, int64] {
+	return sessionAggregate(s, "session-count", store, opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.SessionAggregator[K, V, int64] {
+		return operators.CountSessions[K, V]()
+	})
+}
+
+// Reduce is [Grouped.Reduce] for each key and session; f joins the aggregates of sessions too. Null values reach f if the
+// serde can carry them.
+//
+// Options: those of a store, [Retention].
+func (s Sessions[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
+	needAggregator(s.g.s.b, store, f != nil)
+	return sessionAggregate(s, "session-reduce", store, opts, s.g.s.v, false, func(v serde.Serde[V]) operators.SessionAggregator[K, V, V] {
+		return operators.ReduceSessions[K](f, serde.IsNull(v))
+	})
+}
+
+// Aggregate is [Grouped.Aggregate] for each key and session. merge joins the aggregates of sessions that become one, the
+// earlier one first; whenever a session is already there it is called with an empty aggregate as the first (Kafka Streams
+// does the same). It may change its first argument in place and return it. Null values reach add if the serde can carry
+// them.
+//
+// Options: those of a store, [Retention].
+func (s Sessions[K, V]) Aggregate[A any](store string, init func() A, add func(K, V, A) A, merge func(k K, a, b A) A, opts ...StoreOption) WindowedTable[K, A] {
+	needAggregator(s.g.s.b, store, init != nil && add != nil && merge != nil)
+	return sessionAggregate(s, "session-aggregate", store, opts, valueSerde[A](s.g.s.v), false, func(a serde.Serde[A]) operators.SessionAggregator[K, V, A] {
+		return operators.FoldSessions(init, add, merge, serde.IsNull(a))
+	})
+}
+
+func sessionAggregate[K, V, A any](w Sessions[K, V], op, store string, opts []StoreOption, a serde.Serde[A], countNulls bool, agg func(serde.Serde[A]) operators.SessionAggregator[K, V, A]) WindowedTable[K, A] {
+	o := w.g.s.b.storeOptions("aggregation "+store, opts, optsWindow)
+	s := w.g.stream(store)
+	x := newAggregation(s, op, store, o, w.onClose, a)
+	retentionMs := x.retentionMs(w.def.Retention(), "gap + grace")
+	t := x.lastCommitUnknown(x.table(&graph.Store{Kind: state.KindSession, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+		return state.NewSession(c, state.SessionConfig{RetentionMs: retentionMs}, x.k, x.a)
+	}}, windows.KeySerde(x.k), w.def.GapMs()+w.def.GraceMs(), func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
+		return operators.SessionRows(storeOf[*state.SessionStore[K, A]](in, store))
+	}))
+	x.n.Make = func(in *graph.Instance) any {
+		c := in.Context(x.n)
+		agg := agg(x.a)
+		agg.Aggregator = sending(agg.Aggregator, t.old, x.a)
+		next := graph.Next[windows.Keyed[K], operators.Change[A]](in, x.n)
+		process, err := operators.SessionAggregate[K, V, A]{
+			Windows: w.def, Store: storeOf[*state.SessionStore[K, A]](in, store), Aggregator: agg, Emit: x.emit,
+			Nulls: s.nulls(), CountNulls: countNulls,
+		}.Forward(c, next)
+		return entered(in, c, process, err)
+	}
+	return t
+}
