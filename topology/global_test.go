@@ -112,6 +112,17 @@ func TestMistakesWithGlobalTables(t *testing.T) {
 					return nil, nil
 				})
 		},
+		`topic "rows" is read by two sources of different topics: rows, and pattern ro.*`: func(b *topology.Builder) {
+			b.GlobalTable("rows", "rows", serde.String, serde.String)
+			b.StreamOf(topology.Pattern("ro.*"), serde.String, serde.String)
+		},
+		`topic "rows" is read as a stream and as a global store`: func(b *topology.Builder) {
+			b.StreamOf(topology.Topics("other", "rows"), serde.String, serde.String)
+			b.GlobalStore("rows", serde.String, serde.String, "rows", serde.String, serde.String,
+				func(*operators.Context, state.KeyValue[string, string]) (operators.Forward[string, string], error) {
+					return nil, nil
+				})
+		},
 		`two stores are named "rows"`: func(b *topology.Builder) {
 			b.GlobalTable("a", "rows", serde.String, serde.String)
 			b.Table("b", "rows", serde.String, serde.String)

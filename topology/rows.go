@@ -39,8 +39,9 @@ type oldRows struct {
 	wanted bool
 	// able reports whether the operator can: it keeps rows, or the operator that it asks can.
 	able func() bool
-	// unsure says that an old row may be one that never was, because it is computed of look-ups that may be ahead.
-	unsure bool
+	// unsure names the join whose old rows may be ones that never were, because they are computed of look-ups that may be
+	// ahead; "" if there is none.
+	unsure string
 }
 
 func keptRows() *oldRows { return &oldRows{able: func() bool { return true }} }
@@ -58,8 +59,8 @@ func (r rows[K, V]) needOld(n *graph.Node) {
 	switch {
 	case !r.old.want():
 		r.b.fail("operator %q needs the old rows of a table that keeps none (%q): give the table a store name", n.Name, r.from.Name)
-	case r.old.unsure:
-		r.b.fail("operator %q needs the old rows of a join (%q) that keeps none, and whose tables show rows of each other too early to compute them: give the join a store with As", n.Name, r.from.Name)
+	case r.old.unsure != "":
+		r.b.fail("operator %q needs the old rows of the join %q, which keeps none and whose tables show rows too early to compute them: give the join a store with As", n.Name, r.old.unsure)
 	}
 }
 

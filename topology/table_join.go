@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -16,6 +17,10 @@ import (
 //
 // Both tables need rows: a table without a store, made of a topic or a stream, has none, and Build refuses it. Their topics
 // need the same number of partitions.
+//
+// A table joined with itself, or with a view of itself, gives two equal results for an update, since the first side finds the
+// other one's row changed already. For the same reason no side finds a row at a delete, so an inner join does not delete its
+// row then (Kafka Streams does the same); a left or an outer one does. What is aggregated below needs the store of [As].
 //
 // Options: [Named], [As] and with it those of a store.
 func (t Table[K, V]) Join[V2, R any](o Table[K, V2], f func(K, V, V2) R, opts ...StoreOption) Table[K, R] {
@@ -162,7 +167,10 @@ func joinRows[K, V, V2, R any](l rows[K, V], r rows[K, V2], j tableJoin[K, V, V2
 	} else {
 		o.needStore(b, n)
 		t.from, t.stores, t.old = n, union(l.stores, r.stores), &oldRows{able: func() bool { return l.old.want() && r.old.want() }}
-		t.old.unsure = l.old.unsure || r.old.unsure || l.onCommit || r.onCommit || entangled(l.from, r.from, t.stores)
+		t.old.unsure = cmp.Or(l.old.unsure, r.old.unsure)
+		if l.onCommit || r.onCommit || entangled(l.from, r.from, t.stores) {
+			t.old.unsure = n.Name
+		}
 		if l.lookup != nil && r.lookup != nil {
 			t.lookup = func(in *graph.Instance) operators.Lookup[K, R] { return ofLeft.Lookup(l.lookup(in), r.lookup(in)) }
 		}

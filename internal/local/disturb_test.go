@@ -297,6 +297,8 @@ func (x *run) rows(store state.Store) (lines []string) {
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[string, []string]:
 		return rowsOf(x, s.All())
+	case *state.KeyValueStore[[]byte, operators.Subscriber]:
+		return rowsOf(x, s.All())
 	case *state.VersionedStore[string, string]:
 		lines = rowsOf(x, s.All())
 		for _, k := range []string{"a", "b", "c", "d", "e"} {
