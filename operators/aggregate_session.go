@@ -1,6 +1,8 @@
 package operators
 
 import (
+	"cmp"
+
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/windows"
 )
@@ -65,6 +67,7 @@ func FoldSessions[K, V, A any](init func() A, add func(K, V, A) A, merge func(k 
 type SessionAggregate[K, V, A any] struct {
 	Windows    windows.SessionWindow
 	Store      *state.SessionStore[K, A]
+	Times      *state.Times // where the time of the operator lies; nil: in those of the store
 	Aggregator SessionAggregator[K, V, A]
 	Emit       Emit
 	Nulls      Nulls[K, V]
@@ -75,7 +78,7 @@ type SessionAggregate[K, V, A any] struct {
 func (s SessionAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) (Forward[K, V], error) {
 	op := &sessionAggregate[K, V, A]{
 		SessionAggregate: s, c: c, next: next, gap: s.Windows.GapMs(),
-		time: NewEventTime(s.Store.Times(), s.Windows.GraceMs()+s.Windows.GapMs()),
+		time: NewEventTime(cmp.Or(s.Times, s.Store.Times()), s.Windows.GraceMs()+s.Windows.GapMs()),
 	}
 	switch s.Emit {
 	case EmitOnClose:

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rivusio/rivusio/state"
@@ -20,6 +21,7 @@ import (
 type SlidingAggregate[K, V, A any] struct {
 	Windows    windows.SlidingWindow
 	Store      *state.DenseWindowStore[K, A]
+	Times      *state.Times // where the time of the operator lies; nil: in those of the store
 	Aggregator Aggregator[K, V, A]
 	Emit       Emit
 	// Clone copies an aggregate that goes on in a second window; nil if aggregates of this type cannot be changed in place
@@ -31,7 +33,7 @@ type SlidingAggregate[K, V, A any] struct {
 func (s SlidingAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) (Forward[K, V], error) {
 	op := &slidingAggregate[K, V, A]{
 		SlidingAggregate: s, c: c, next: next, difference: s.Windows.DifferenceMs(),
-		time: NewEventTime(s.Store.Times(), s.Windows.GraceMs()),
+		time: NewEventTime(cmp.Or(s.Times, s.Store.Times()), s.Windows.GraceMs()),
 	}
 	switch s.Emit {
 	case EmitOnClose:

@@ -1,6 +1,8 @@
 package operators
 
 import (
+	"cmp"
+
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/windows"
 )
@@ -25,6 +27,7 @@ type AlignedWindows interface {
 type WindowAggregate[K, V, A any] struct {
 	Windows    AlignedWindows
 	Store      *state.WindowStore[K, A]
+	Times      *state.Times // where the time of the operator lies; nil: in those of the store
 	Aggregator Aggregator[K, V, A]
 	Emit       Emit
 	Nulls      Nulls[K, V]
@@ -35,7 +38,7 @@ type WindowAggregate[K, V, A any] struct {
 func (w WindowAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keyed[K], Change[A]]) (Forward[K, V], error) {
 	op := &windowAggregate[K, V, A]{
 		WindowAggregate: w, c: c, next: next,
-		time: NewEventTime(w.Store.Times(), w.Windows.GraceMs()),
+		time: NewEventTime(cmp.Or(w.Times, w.Store.Times()), w.Windows.GraceMs()),
 		size: w.Windows.SizeMs(), advance: w.Windows.AdvanceMs(),
 	}
 	switch w.Emit {

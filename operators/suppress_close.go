@@ -16,7 +16,7 @@ import (
 // ordinary update of the row that left. Aggregates send such an update only for sessions, for a record exactly at the end
 // of gap and grace.
 //
-// The rows lie in a window store by the end of their windows.
+// The rows lie in a window store by the end of their windows. If many leave at once, they do so in turns (see [Work]).
 type SuppressUntilClose[K, V any] struct {
 	Store    *state.WindowStore[K, []byte]
 	Keys     serde.Serde[K]
@@ -28,11 +28,15 @@ type SuppressUntilClose[K, V any] struct {
 }
 
 // Forward makes the operator.
-func (s SuppressUntilClose[K, V]) Forward(next Forward[K, Change[V]]) Forward[K, Change[V]] {
+func (s SuppressUntilClose[K, V]) Forward(c *Context, next Forward[K, Change[V]]) Forward[K, Change[V]] {
 	op := &suppressUntilClose[K, V]{
 		SuppressUntilClose: s, next: next, rows: heldRows[V]{s.Values}, time: NewEventTime(s.Store.Times(), s.ClosesMs),
 		held: held{limits: s.Limits},
 		due:  dueHeap[int64]{before: func(a, b int64) bool { return a < b }}, isDue: make(map[int64]struct{}),
+	}
+	op.work = c.Work(op.turn)
+	if op.time.CloseTime() > op.time.Emitted() {
+		op.work.Leave()
 	}
 	return op.process
 }
@@ -42,6 +46,7 @@ type suppressUntilClose[K, V any] struct {
 	next    Forward[K, Change[V]]
 	rows    heldRows[V]
 	time    EventTime
+	work    *Work
 	held    held
 	loaded  bool
 	due     dueHeap[int64] // window ends with rows
@@ -64,10 +69,23 @@ func (s *suppressUntilClose[K, V]) process(r *Record[K, Change[V]]) error {
 	} else if err := s.pass(r); err != nil {
 		return err
 	}
+	if s.work.Left() {
+		return nil
+	}
+	return s.turn()
+}
+
+// turn forwards rows of windows that have closed, up to turnRows.
+func (s *suppressUntilClose[K, V]) turn() error {
+	if !s.loaded {
+		if err := s.load(); err != nil {
+			return err
+		}
+	}
 	if err := s.close(); err != nil {
 		return err
 	}
-	if s.held.over() {
+	if s.held.over() && !s.work.Left() {
 		return s.held.full()
 	}
 	return nil
@@ -123,27 +141,38 @@ func (s *suppressUntilClose[K, V]) await(end int64) {
 	}
 }
 
-// close forwards the rows of the windows that closed since the last time.
 func (s *suppressUntilClose[K, V]) close() error {
 	closeTime := s.time.CloseTime()
 	if closeTime <= s.time.Emitted() {
 		return nil
 	}
 	if len(s.due.items) > 0 && s.due.items[0] <= closeTime {
+		n := 0
 		for row, err := range s.Store.Scan(s.due.items[0], closeTime) {
 			if err != nil {
 				return err
 			}
+			if n == turnRows {
+				s.left(row.Key.Start - 1)
+				s.work.Leave()
+				return nil
+			}
+			n++
 			if err := s.emit(row.Key.Key, row.Key.Start, row.Value, row.Timestamp); err != nil {
 				return err
 			}
 		}
-		for len(s.due.items) > 0 && s.due.items[0] <= closeTime {
-			delete(s.isDue, s.due.pop())
-		}
+		s.left(closeTime)
 	}
 	s.time.SetEmitted(closeTime)
 	return nil
+}
+
+// left says that nothing is held any more of windows up to that end.
+func (s *suppressUntilClose[K, V]) left(end int64) {
+	for len(s.due.items) > 0 && s.due.items[0] <= end {
+		delete(s.isDue, s.due.pop())
+	}
 }
 
 func (s *suppressUntilClose[K, V]) emit(k K, end int64, row []byte, timestamp int64) (err error) {

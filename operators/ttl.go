@@ -9,7 +9,8 @@ import (
 // Expiry deletes the rows of a table that were not updated for a time. The time is that of the largest timestamp that
 // reached the operator: a row goes when it is TTLMs later than it was at the row's last update, or up to a sixteenth of that
 // later still. Rows that are due go before the record that makes them due is processed, by time, then key bytes: with a
-// delete in the changelog, and one that is forwarded, at the present time.
+// delete in the changelog, and one that is forwarded, at the present time. If many are due at once, the others go in turns
+// after the record (see [Work]).
 //
 // The times of last updates lie in an index by time, in granules of a sixteenth of TTLMs, so that an update seldom writes
 // there and expiry reads nothing but what was updated that long ago.
@@ -24,13 +25,17 @@ type Expiry[K, V any] struct {
 const granulesPerTTL = 16
 
 // Forward makes an operator of f, which updates the rows: a record with a key and a value updates that of its key.
-func (e Expiry[K, V]) Forward[In any](f Forward[K, In], next Forward[K, Change[V]]) Forward[K, In] {
+func (e Expiry[K, V]) Forward[In any](c *Context, f Forward[K, In], next Forward[K, Change[V]]) Forward[K, In] {
 	x := &expiry[K, V]{Expiry: e, next: next, granuleMs: max(1, e.TTLMs/granulesPerTTL), time: NewEventTime(e.Index.Times(), e.TTLMs)}
+	x.work = c.Work(x.turn)
+	if x.time.CloseTime() > x.time.Emitted() {
+		x.work.Leave()
+	}
 	return func(r *Record[K, In]) error {
 		if r.NullKey {
 			return f(r)
 		}
-		if err := x.advance(r.Timestamp); err != nil {
+		if err := x.advance(r.Key, r.Timestamp); err != nil {
 			return err
 		}
 		if err := f(r); err != nil || r.NullValue {
@@ -44,26 +49,59 @@ type expiry[K, V any] struct {
 	Expiry[K, V]
 	next      Forward[K, Change[V]]
 	time      EventTime
+	work      *Work
 	granuleMs int64
 	granules  []int64 // that have rows, in order
 	loaded    bool
 	o         Record[K, Change[V]]
 }
 
-// advance moves time on and deletes what is due then.
-func (x *expiry[K, V]) advance(timestamp int64) error {
+// advance moves time on and deletes what is due then, of one key in any case.
+func (x *expiry[K, V]) advance(k K, timestamp int64) error {
+	x.time.Observe(timestamp)
+	if !x.work.Left() {
+		if err := x.turn(); err != nil {
+			return err
+		}
+	}
+	if !x.work.Left() {
+		return nil
+	}
+	for i := 0; i < len(x.granules) && x.due(x.granules[i]); i++ {
+		slot, _, err := x.Index.Lookup(k, x.granules[i])
+		if err != nil {
+			return err
+		}
+		if slot.Present {
+			return x.expireKey(k, x.granules[i+1:])
+		}
+	}
+	return nil
+}
+
+// due reports whether all updates of a granule are TTLMs ago.
+func (x *expiry[K, V]) due(granule int64) bool {
+	return granule+x.granuleMs-1 <= x.time.CloseTime()
+}
+
+// turn deletes rows that are due, up to turnRows.
+func (x *expiry[K, V]) turn() error {
 	if !x.loaded {
 		if err := x.load(); err != nil {
 			return err
 		}
 	}
-	x.time.Observe(timestamp)
-	for len(x.granules) > 0 && x.granules[0]+x.granuleMs-1 <= x.time.CloseTime() {
-		if err := x.expire(x.granules[0], x.granules[1:]); err != nil {
+	for room := turnRows; len(x.granules) > 0 && x.due(x.granules[0]); x.granules = x.granules[1:] {
+		n, err := x.expire(x.granules[0], x.granules[1:], room)
+		if err != nil {
 			return err
 		}
-		x.granules = x.granules[1:]
+		if room -= n; room < 0 {
+			x.work.Leave()
+			return nil
+		}
 	}
+	x.time.SetEmitted(max(x.time.Emitted(), x.time.CloseTime()))
 	return nil
 }
 
@@ -82,25 +120,33 @@ func (x *expiry[K, V]) note(k K) error {
 	return nil
 }
 
-// expire deletes the rows that were updated in a granule and not later.
-func (x *expiry[K, V]) expire(granule int64, later []int64) error {
+// expire deletes the rows that were updated in a granule and not later. It returns how many it looked at; that is one more
+// than there is room for if it left some.
+func (x *expiry[K, V]) expire(granule int64, later []int64, room int) (n int, err error) {
 	for row, err := range x.Index.Scan(granule, granule) {
 		if err != nil {
-			return err
+			return n, err
+		}
+		if n++; n > room {
+			return n, nil
 		}
 		k := row.Key.Key
-		updated, err := x.updatedIn(k, later)
-		if err == nil && !updated {
-			err = x.remove(k)
-		}
-		if err != nil {
-			return err
+		if err := x.expireKey(k, later); err != nil {
+			return n, err
 		}
 		if err := x.Index.Delete(k, granule); err != nil {
-			return err
+			return n, err
 		}
 	}
-	return nil
+	return n, nil
+}
+
+func (x *expiry[K, V]) expireKey(k K, later []int64) error {
+	updated, err := x.updatedIn(k, later)
+	if err != nil || updated {
+		return err
+	}
+	return x.remove(k)
 }
 
 func (x *expiry[K, V]) updatedIn(k K, granules []int64) (bool, error) {

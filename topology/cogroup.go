@@ -8,6 +8,7 @@ import (
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
+	"github.com/rivusio/rivusio/windows"
 )
 
 // Cogrouped is several grouped streams whose records make one aggregate of each key. It is a value; the zero value is not
@@ -30,6 +31,9 @@ type cogroupInput[K, A any] struct {
 	stream func(store string) *graph.Node
 	// aggregate makes the operator that adds the input's records to the aggregates of a store.
 	aggregate func(c *operators.Context, store *state.KeyValueStore[K, A], init func() A, a serde.Serde[A], sendOld bool, emit operators.Emit, next operators.Forward[K, operators.Change[A]]) any
+	// windows and sessions declare the table of a windowed cogroup, or find it, and say how to make the operator.
+	windows  func(x aggregation[K, A], def windows.Definition, init func() A) (WindowedTable[K, A], makeInput[K, A])
+	sessions func(x aggregation[K, A], def windows.SessionWindow, init func() A, merge func(K, A, A) A) (WindowedTable[K, A], makeInput[K, A])
 }
 
 // Cogroup begins an aggregate that has more than one input: add adds a record of this grouping to the aggregate of its key.
@@ -52,6 +56,22 @@ func cogroupOf[K, V, A any](g Grouped[K, V], add func(K, V, A) A) cogroupInput[K
 		aggregate: func(c *operators.Context, store *state.KeyValueStore[K, A], init func() A, a serde.Serde[A], sendOld bool, emit operators.Emit, next operators.Forward[K, operators.Change[A]]) any {
 			agg := sending(operators.Fold(init, add, serde.IsNull(a)), &oldRows{wanted: sendOld}, a)
 			return operators.Enter(c, operators.Aggregate(c, store, agg, emit, next))
+		},
+		windows: func(x aggregation[K, A], def windows.Definition, init func() A) (WindowedTable[K, A], makeInput[K, A]) {
+			t, forward := windowsOf(x, g.s, def, false)
+			return t, func(in *graph.Instance, c *operators.Context, next operators.Forward[windows.Keyed[K], operators.Change[A]]) any {
+				process, err := forward(in, c, sending(operators.Fold(init, add, serde.IsNull(x.a)), t.old, x.a), next)
+				return entered(in, c, process, err)
+			}
+		},
+		sessions: func(x aggregation[K, A], def windows.SessionWindow, init func() A, merge func(K, A, A) A) (WindowedTable[K, A], makeInput[K, A]) {
+			t := sessions(x, def)
+			return t, func(in *graph.Instance, c *operators.Context, next operators.Forward[windows.Keyed[K], operators.Change[A]]) any {
+				agg := operators.FoldSessions(init, add, merge, serde.IsNull(x.a))
+				agg.Aggregator = sending(agg.Aggregator, t.old, x.a)
+				process, err := sessionForward(x, g.s, def, false, in, c, agg, next)
+				return entered(in, c, process, err)
+			}
 		},
 	}
 }

@@ -73,3 +73,39 @@ func ExampleTTL() {
 	// bob=2@19
 	// ada=1@20
 }
+
+func ExampleCogrouped_Windowed() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		clicks := in.Filter(func(_, v string) bool { return v == "click" }).GroupByKey(topology.Named("clicks"))
+		buys := in.Filter(func(_, v string) bool { return v == "buy" }).GroupByKey(topology.Named("buys"))
+		clicks.Cogroup(func(_, _, seen string) string { return seen + "c" }).
+			And(buys, func(_, _, seen string) string { return seen + "$" }).
+			Windowed(windows.Tumbling(10*time.Millisecond)).
+			Aggregate("visits", func() string { return "" }).
+			Suppress(topology.UntilWindowCloses("open-visits")).
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprint(k, " from ", w.Start) }).
+			To("out")
+	}, "ada=click@1", "ada=click@4", "ada=buy@9", "bob=click@12", "ada=buy@21")
+	// Output:
+	// ada from 0=cc$@9
+	// bob from 10=c@12
+}
+
+func ExampleCogrouped_Sessions() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		clicks := in.Filter(func(_, v string) bool { return v == "click" }).GroupByKey(topology.Named("clicks"))
+		buys := in.Filter(func(_, v string) bool { return v == "buy" }).GroupByKey(topology.Named("buys"))
+		clicks.Cogroup(func(_, _, seen string) string { return seen + "c" }).
+			And(buys, func(_, _, seen string) string { return seen + "$" }).
+			Sessions(windows.Session(5*time.Millisecond)).
+			Aggregate("visits", func() string { return "" }, func(_, a, b string) string { return a + b }).
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprintf("%s %d-%d", k, w.Start, w.End) }).
+			To("out")
+	}, "ada=click@1", "ada=click@4", "ada=buy@9")
+	// Output:
+	// ada 1-1=c@1
+	// ada 1-1=null@1
+	// ada 1-4=cc@4
+	// ada 1-4=null@4
+	// ada 1-9=cc$@9
+}

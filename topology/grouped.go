@@ -107,7 +107,7 @@ func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOptio
 		c := in.Context(n)
 		next := graph.Next[K, operators.Change[A]](in, n)
 		add := operators.Aggregate(c, storeOf[*state.KeyValueStore[K, A]](in, store), sending(agg(a), t.old, a), o.emit(), next)
-		return operators.Enter(c, expiring(in, store, o, t.old.wanted, add, next))
+		return operators.Enter(c, expiring(in, n, store, o, t.old.wanted, add, next))
 	}
 	return Table[K, A]{t}
 }

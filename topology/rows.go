@@ -142,7 +142,7 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 			d.Store, d.Clone = storeOf[*state.KeyValueStore[K, V2]](in, o.as), serde.Cloner(v)
 		}
 		next := graph.Next[K, operators.Change[V2]](in, n)
-		return operators.Enter(in.Context(n), expiring(in, o.as, o, t.old.wanted, build(d, parentSendsOld, next), next))
+		return operators.Enter(in.Context(n), expiring(in, n, o.as, o, t.old.wanted, build(d, parentSendsOld, next), next))
 	}
 	return t
 }

@@ -67,22 +67,34 @@ func sessionAggregate[K, V, A any](w Sessions[K, V], op, store string, opts []St
 	o := w.g.s.b.storeOptions("aggregation "+store, opts, optsWindow)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)
-	retentionMs := x.retentionMs(w.def.Retention(), "gap + grace")
-	t := x.lastCommitUnknown(x.table(&graph.Store{Kind: state.KindSession, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
-		return state.NewSession(c, state.SessionConfig{RetentionMs: retentionMs}, x.k, x.a)
-	}}, windows.KeySerde(x.k), w.def.GapMs()+w.def.GraceMs(), func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
-		return operators.SessionRows(storeOf[*state.SessionStore[K, A]](in, store))
-	}))
+	t := sessions(x, w.def)
 	x.n.Make = func(in *graph.Instance) any {
 		c := in.Context(x.n)
 		agg := agg(x.a)
 		agg.Aggregator = sending(agg.Aggregator, t.old, x.a)
 		next := graph.Next[windows.Keyed[K], operators.Change[A]](in, x.n)
-		process, err := operators.SessionAggregate[K, V, A]{
-			Windows: w.def, Store: storeOf[*state.SessionStore[K, A]](in, store), Aggregator: agg, Emit: x.emit,
-			Nulls: s.nulls(), CountNulls: countNulls,
-		}.Forward(c, next)
+		process, err := sessionForward(x, s, w.def, countNulls, in, c, agg, next)
 		return entered(in, c, process, err)
 	}
 	return t
+}
+
+// sessions is the table of the aggregates of sessions.
+func sessions[K, A any](x aggregation[K, A], def windows.SessionWindow) WindowedTable[K, A] {
+	retentionMs := x.retentionMs(def.Retention(), "gap + grace")
+	return x.lastCommitUnknown(x.table(&graph.Store{Kind: state.KindSession, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+		return state.NewSession(c, state.SessionConfig{RetentionMs: retentionMs}, x.k, x.a)
+	}}, windows.KeySerde(x.k), def.GapMs()+def.GraceMs(), func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
+		return operators.SessionRows(storeOf[*state.SessionStore[K, A]](in, x.store))
+	}))
+}
+
+// sessionForward makes the operator of an aggregation by session in a task.
+func sessionForward[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.SessionWindow, countNulls bool, in *graph.Instance, c *operators.Context,
+	agg operators.SessionAggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]],
+) (operators.Forward[K, V], error) {
+	return operators.SessionAggregate[K, V, A]{
+		Windows: def, Store: storeOf[*state.SessionStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit,
+		Nulls: s.nulls(), CountNulls: countNulls,
+	}.Forward(c, next)
 }

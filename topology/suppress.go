@@ -153,10 +153,11 @@ func suppressUntilClose[K, V any](r rows[K, V], s Suppression, opts []StoreOptio
 		}
 	}
 	n.Make = func(in *graph.Instance) any {
-		return operators.Enter(in.Context(n), operators.SuppressUntilClose[K, V]{
+		c := in.Context(n)
+		return operators.Enter(c, operators.SuppressUntilClose[K, V]{
 			Store: storeOf[*state.WindowStore[K, []byte]](in, s.store), Keys: r.k, Values: r.v, End: end,
 			ClosesMs: closesMs, Limits: s.maxima, SendOld: t.old.wanted,
-		}.Forward(graph.Next[K, operators.Change[V]](in, n)))
+		}.Forward(c, graph.Next[K, operators.Change[V]](in, n)))
 	}
 	return t
 }

@@ -32,7 +32,7 @@ func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, 
 			rows = storeOf[*state.KeyValueStore[K, V]](in, store)
 		}
 		next := graph.Next[K, operators.Change[V]](in, n)
-		return operators.Enter(c, expiring(in, store, o, t.old.wanted, operators.ToTable(c, rows, o.emit(), t.old.wanted, next), next))
+		return operators.Enter(c, expiring(in, n, store, o, t.old.wanted, operators.ToTable(c, rows, o.emit(), t.old.wanted, next), next))
 	}
 	return Table[K, V]{t}
 }

@@ -33,12 +33,12 @@ func keepTimes[K any](b *Builder, n *graph.Node, store string, o storeOptions, k
 }
 
 // expiring is the operator f of a table with the option TTL, or f.
-func expiring[K, In, V any](in *graph.Instance, store string, o storeOptions, sendOld bool, f operators.Forward[K, In], next operators.Forward[K, operators.Change[V]]) operators.Forward[K, In] {
+func expiring[K, In, V any](in *graph.Instance, n *graph.Node, store string, o storeOptions, sendOld bool, f operators.Forward[K, In], next operators.Forward[K, operators.Change[V]]) operators.Forward[K, In] {
 	if !o.hasTTL {
 		return f
 	}
 	return operators.Expiry[K, V]{
 		Rows: storeOf[*state.KeyValueStore[K, V]](in, store), Index: storeOf[*state.WindowStore[K, []byte]](in, ttlStore(store)),
 		TTLMs: o.ttl.Milliseconds(), Emit: o.emit(), SendOld: sendOld,
-	}.Forward(f, next)
+	}.Forward(in.Context(n), f, next)
 }

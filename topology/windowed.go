@@ -13,12 +13,16 @@ import (
 // Windowed groups the records by window too. definition is a [windows.TimeWindow], a [windows.SlidingWindow], a
 // [windows.UnlimitedWindow] or a [windows.CountWindow]. For sessions see [Grouped.Sessions].
 func (g Grouped[K, V]) Windowed(definition windows.Definition) Windowed[K, V] {
-	if definition == nil {
-		g.s.b.fail("Windowed has no definition of windows")
-	} else if err := definition.Validate(); err != nil {
-		g.s.b.fail("windowed aggregation: %w", err)
-	}
+	checkWindows(g.s.b, definition)
 	return Windowed[K, V]{g: g, def: definition}
+}
+
+func checkWindows(b *Builder, definition windows.Definition) {
+	if definition == nil {
+		b.fail("Windowed has no definition of windows")
+	} else if err := definition.Validate(); err != nil {
+		b.fail("windowed aggregation: %w", err)
+	}
 }
 
 // Windowed is a stream whose records are to be aggregated by key and window. It is a value; the zero value is not usable.
@@ -72,6 +76,18 @@ type aggregation[K, A any] struct {
 	k     serde.Serde[K]
 	a     serde.Serde[A]
 	emit  operators.Emit
+
+	// Of an input of a cogroup: the table, if another input declared it, and where the time of this input lies.
+	shared *WindowedTable[K, A]
+	times  func(in *graph.Instance) *state.Times
+}
+
+// timesOf are the times of the operator; nil for those of its store.
+func (x aggregation[K, A]) timesOf(in *graph.Instance) *state.Times {
+	if x.times == nil {
+		return nil
+	}
+	return x.times(in)
 }
 
 func newAggregation[K, V, A any](s Stream[K, V], op, store string, o storeOptions, onClose bool, a serde.Serde[A]) aggregation[K, A] {
@@ -101,6 +117,9 @@ func (x aggregation[K, A]) retentionMs(least time.Duration, what string) int64 {
 
 // table is the table of the aggregates, with a store of its rows.
 func (x aggregation[K, A]) table(s *graph.Store, k serde.Serde[windows.Keyed[K]], closesMs int64, lookup func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A]) WindowedTable[K, A] {
+	if x.shared != nil {
+		return *x.shared
+	}
 	s.Name = x.store
 	kept := x.b.store(s, x.o)
 	connect(kept, x.n)
@@ -132,20 +151,7 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 	o := b.storeOptions("aggregation "+store, opts, takes)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)
-	var t WindowedTable[K, A]
-	var forward windowForward[K, V, A]
-	switch def := w.def.(type) {
-	case windows.TimeWindow:
-		t, forward = timeWindows(x, s, def, countNulls)
-	case windows.UnlimitedWindow:
-		t, forward = unlimitedWindow(x, s, def, countNulls)
-	case windows.SlidingWindow:
-		t, forward = slidingWindows[K, V](x, def)
-	case windows.CountWindow:
-		t, forward = countWindows(x, s, def, countNulls)
-	default: // said by Windowed
-		return WindowedTable[K, A]{base: x.k, rows: rows[windows.Keyed[K], A]{b: b, from: x.n, k: windows.KeySerde(x.k), v: x.a, old: keptRows()}}
-	}
+	t, forward := windowsOf(x, s, w.def, countNulls)
 	x.n.Make = func(in *graph.Instance) any {
 		c := in.Context(x.n)
 		next := graph.Next[windows.Keyed[K], operators.Change[A]](in, x.n)
@@ -153,6 +159,21 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 		return entered(in, c, process, err)
 	}
 	return t
+}
+
+func windowsOf[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.Definition, countNulls bool) (WindowedTable[K, A], windowForward[K, V, A]) {
+	switch def := def.(type) {
+	case windows.TimeWindow:
+		return timeWindows(x, s, def, countNulls)
+	case windows.UnlimitedWindow:
+		return unlimitedWindow(x, s, def, countNulls)
+	case windows.SlidingWindow:
+		return slidingWindows[K, V](x, def)
+	case windows.CountWindow:
+		return countWindows(x, s, def, countNulls)
+	}
+	// There is none, which Windowed said.
+	return WindowedTable[K, A]{base: x.k, rows: rows[windows.Keyed[K], A]{b: x.b, from: x.n, k: windows.KeySerde(x.k), v: x.a, old: keptRows()}}, nil
 }
 
 func timeWindows[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.TimeWindow, countNulls bool) (WindowedTable[K, A], windowForward[K, V, A]) {
@@ -170,7 +191,7 @@ func timeWindows[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.T
 	}
 	return t, func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error) {
 		op := operators.WindowAggregate[K, V, A]{
-			Windows: def, Store: storeOf[*state.WindowStore[K, A]](in, x.store), Aggregator: agg, Emit: x.emit, Nulls: s.nulls(), CountNulls: countNulls,
+			Windows: def, Store: storeOf[*state.WindowStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit, Nulls: s.nulls(), CountNulls: countNulls,
 		}
 		if combine != nil {
 			return operators.PaneAggregate[K, V, A]{WindowAggregate: op, Panes: def, Combine: combine}.Forward(c, next)
@@ -210,7 +231,7 @@ func unlimitedWindow[K, V, A any](x aggregation[K, A], s Stream[K, V], def windo
 	}}, windows.KeySerde(x.k), -1, x.windowRows)
 	return t, func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error) {
 		return operators.WindowAggregate[K, V, A]{
-			Windows: def, Store: storeOf[*state.WindowStore[K, A]](in, x.store), Aggregator: agg, Emit: x.emit, Nulls: s.nulls(), CountNulls: countNulls,
+			Windows: def, Store: storeOf[*state.WindowStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit, Nulls: s.nulls(), CountNulls: countNulls,
 		}.Forward(c, next)
 	}
 }
@@ -228,7 +249,7 @@ func slidingWindows[K, V, A any](x aggregation[K, A], def windows.SlidingWindow)
 	})
 	return x.lastCommitUnknown(t), func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error) {
 		return operators.SlidingAggregate[K, V, A]{
-			Windows: def, Store: storeOf[*state.DenseWindowStore[K, A]](in, x.store), Aggregator: agg, Emit: x.emit, Clone: serde.Cloner(x.a),
+			Windows: def, Store: storeOf[*state.DenseWindowStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit, Clone: serde.Cloner(x.a),
 		}.Forward(c, next)
 	}
 }

@@ -129,6 +129,17 @@ var shapes = map[string]func(b *topology.Builder){
 			return a + "-"
 		}).Aggregate("texts", func() string { return "" }).ToStream().To("texts")
 	},
+	"windowed cogroup": func(b *topology.Builder) {
+		texts := func(_, v, a string) string { return a + v }
+		empty := func() string { return "" }
+		byValue := b.Stream("b", serde.String, serde.String).GroupBy(func(_, v string) string { return v }, topology.Named("by-value"))
+		c := b.Stream("a", serde.String, serde.String).GroupByKey().Cogroup(texts).And(byValue, texts)
+		c.Windowed(windows.Hopping(9*time.Millisecond, 4*time.Millisecond)).Aggregate("hopping", empty, topology.Retention(30*time.Millisecond)).
+			Suppress(topology.UntilWindowCloses("open")).ToStream(windows.Key).To("hopping")
+		c.Windowed(windows.Sliding(5*time.Millisecond)).Aggregate("sliding", empty).ToStream(windows.Key).To("sliding")
+		c.Sessions(windows.Session(4*time.Millisecond)).Aggregate("sessions", empty, func(_, a, b string) string { return a + "|" + b }).
+			Suppress(topology.UntilWindowCloses("open-sessions")).ToStream(windows.Key).To("sessions")
+	},
 	"suppress": func(b *topology.Builder) {
 		s := b.Stream("a", serde.String, serde.String)
 		lists := s.GroupByKey().Windowed(windows.Hopping(12*time.Millisecond, 5*time.Millisecond).Grace(4*time.Millisecond)).
@@ -306,6 +317,8 @@ func (x *run) rows(store state.Store) (lines []string) {
 		}
 		return lines
 	case *state.WindowStore[string, []byte]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[[]byte, []byte]:
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[string, []byte]:
 		return rowsOf(x, s.All())

@@ -191,3 +191,48 @@ func TestWindowsUntilATimeLimit(t *testing.T) {
 		t.Errorf("results are %s, want %s", got, want)
 	}
 }
+
+// Any number of rows may leave at once: they do so in turns, between which there may be a commit, a crash and the next
+// record's wait.
+func TestManyRowsLeaveAtOnce(t *testing.T) {
+	const keys = 5000
+	topo := build(t, func(b *topology.Builder) {
+		s := b.Stream("in", serde.String, serde.String)
+		s.GroupByKey().Windowed(windows.Tumbling(10 * time.Millisecond)).Count("windows").
+			Suppress(topology.UntilWindowCloses("open")).ToStream(windows.Key).To("closed")
+		s.GroupByKey().Count("counts", topology.TTL(10*time.Millisecond)).ToStream().To("expired")
+	})
+	d := topologytest.New(t, topo, topologytest.CommitEvery(700))
+	in := topologytest.Input(d, "in", serde.String, serde.String)
+	for i := range keys {
+		in.Send(fmt.Sprintf("%04d", i), "", topologytest.AtMs(int64(i%3)))
+	}
+	d.Commit()
+	expired := topologytest.Output(d, "expired", serde.String, serde.Int64)
+	expired.ReadAll()
+	// The record has a row that is due, which goes before it is counted.
+	in.Send("4999", "", topologytest.AtMs(100))
+	d.Restart(topologytest.EmptyState)
+	in.Send("4999", "", topologytest.AtMs(101))
+	d.Commit()
+	closed := topologytest.Output(d, "closed", windows.TimeKeySerde(serde.String, 10*time.Millisecond), serde.Int64).ReadAll()
+	for i, r := range closed {
+		if want := fmt.Sprintf("%04d", i); r.Key.Key != want || r.Value != 1 {
+			t.Fatalf("window %d that closes is %v, want that of %s", i, r, want)
+		}
+	}
+	if len(closed) != keys {
+		t.Errorf("%d windows closed, want %d", len(closed), keys)
+	}
+	gone, counted := map[string]int{}, []string{}
+	for _, r := range expired.ReadAll() {
+		if !r.NullValue {
+			counted = append(counted, r.String())
+		} else if gone[r.Key]++; r.Timestamp != 100 {
+			t.Fatalf("%v expired, want that at 100", r)
+		}
+	}
+	if len(gone) != keys || len(counted) != 2 || counted[0] != "4999=1@100" || counted[1] != "4999=2@101" {
+		t.Errorf("%d rows expired, want %d; counted is %v", len(gone), keys, counted)
+	}
+}
