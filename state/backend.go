@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/rivusio/rivusio/windows"
 )
 
 // Kind says how the rows of a store are keyed.
@@ -21,6 +23,17 @@ const (
 
 // timed reports whether row keys begin with a time, before which rows expire.
 func (k Kind) timed() bool { return k >= KindWindow && k <= KindDenseWindow }
+
+// minKeyBytes is the length of the shortest row key.
+func (k Kind) minKeyBytes() int {
+	switch {
+	case k == KindWindow:
+		return windows.TimeBytes
+	case k.timed():
+		return bucketBytes
+	}
+	return 0
+}
 
 // String names the kind as in messages.
 func (k Kind) String() string {

@@ -22,7 +22,7 @@ type ChangelogRow struct {
 
 // AppendChangelogKey appends the key of a changelog record: the kind, then the row key. The row key of a key-value store
 // is the encoded key; that of a window store is the start of the window as windows.AppendTime writes it, then the encoded
-// key. A time record has no row key.
+// key; those of the others begin with the start of a bucket in the same form (docs/formats.md). A time record has no row key.
 func AppendChangelogKey(dst []byte, kind RecordKind, rowKey []byte) []byte {
 	return append(append(dst, byte(kind)), rowKey...)
 }

@@ -77,6 +77,22 @@ func (g *Generation) get(key []byte) (value []byte, found bool) {
 	return g.value(i), true
 }
 
+// add adds a row that was begun in the arena: kind byte, row key and, but for a tombstone, row value.
+func (g *Generation) add(row []byte, keyBytes int, tombstone bool) {
+	r := generationRow{keyBytes: int32(keyBytes), valueBytes: int32(len(row) - 1 - keyBytes)}
+	if tombstone {
+		r.valueBytes = -1
+	}
+	r.chunk, r.offset = g.arena.end(row)
+	g.rows = append(g.rows, r)
+}
+
+// has reports whether there is a row with lower <= key < upper.
+func (g *Generation) has(lower, upper []byte) bool {
+	i := g.search(lower)
+	return i < len(g.rows) && bytes.Compare(g.key(i), upper) < 0
+}
+
 const (
 	minChunkBytes = 4 << 10
 	maxChunkBytes = 256 << 10

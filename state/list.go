@@ -19,9 +19,13 @@ type List[K, V any] interface {
 	Delete(k K, ts int64) error
 	// Fetch reads the rows of one key from one time to another, both included: by time, then in the order of arrival.
 	Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error]
+	// ReverseFetch is Fetch in the opposite order.
+	ReverseFetch(k K, from, to int64) iter.Seq2[Row[K, V], error]
 	// Scan reads the rows of all keys from one time to another, both included: by time, then in the unsigned order of the
 	// encoded keys, then in the order of arrival.
 	Scan(from, to int64) iter.Seq2[Row[K, V], error]
+	// ReverseScan is Scan in the opposite order.
+	ReverseScan(from, to int64) iter.Seq2[Row[K, V], error]
 	// All is Scan over all times.
 	All() iter.Seq2[Row[K, V], error]
 }
@@ -43,6 +47,7 @@ type ListStore[K, V any] struct{ segments[K, V] }
 // NewList makes the store of a partition. Keys are the same if their encodings are.
 func NewList[K, V any](c Config, l ListConfig, k serde.Serde[K], v serde.Serde[V]) *ListStore[K, V] {
 	s := &ListStore[K, V]{newSegments(c, l.RetentionMs, k, v)}
+	s.keyFirst, s.numbered = true, true
 	s.cache.budget.join(&s.cache)
 	return s
 }
@@ -58,15 +63,8 @@ func (s *ListStore[K, V]) AppendKept(k K, ts int64, v V) (kept bool, err error) 
 	if err := s.encode(k); err != nil {
 		return false, err
 	}
-	rows, err := s.find(ts, ts)
-	if err != nil {
-		return false, err
-	}
-	next := int64(0)
-	if n := len(rows); n > 0 {
-		next = rows[n-1].sub + 1
-	}
-	return s.put(ts, next, v, ts)
+	s.next++
+	return s.put(ts, s.next-1, v, ts)
 }
 
 // Find appends to dst the rows of a key from one time (ms) to another, both included: by time, then in the order of
@@ -75,10 +73,10 @@ func (s *ListStore[K, V]) Find(dst []ListRow[V], k K, from, to int64) ([]ListRow
 	if err := s.encode(k); err != nil {
 		return dst, err
 	}
-	rows, err := s.find(from, to)
-	for i := range rows {
-		dst = append(dst, ListRow[V]{rows[i].time, rows[i].value})
-	}
+	err := s.visit(firstAt(from), lastAt(to), false, func(r *item[V]) bool {
+		dst = append(dst, ListRow[V]{r.time, r.value})
+		return true
+	})
 	return dst, err
 }
 
@@ -93,44 +91,53 @@ func (s *ListStore[K, V]) Delete(k K, ts int64) error {
 	if err := s.encode(k); err != nil {
 		return err
 	}
-	rows, err := s.find(ts, ts)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		if err := s.delete(ts, rows[i].sub, s.timestamp()); err != nil {
+	var subs []int64
+	err := s.visit(firstAt(ts), lastAt(ts), false, func(r *item[V]) bool {
+		subs = append(subs, r.sub)
+		return true
+	})
+	for _, sub := range subs {
+		if err := s.delete(ts, sub, s.timestamp()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // Fetch implements [List].
 func (s *ListStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		rows, err := s.Find(nil, k, from, to)
-		if err != nil {
-			yield(Row[K, V]{}, err)
-			return
-		}
-		for _, r := range rows {
-			if !yield(Row[K, V]{Key: k, Value: r.Value, Timestamp: r.Timestamp}, nil) {
-				return
-			}
-		}
-	}
+	return s.rowsOf(k, from, to, false)
+}
+
+// ReverseFetch implements [List].
+func (s *ListStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[K, V], error] {
+	return s.rowsOf(k, from, to, true)
+}
+
+func (s *ListStore[K, V]) rowsOf(k K, from, to int64, reverse bool) iter.Seq2[Row[K, V], error] {
+	return rows(func(yield func(Row[K, V]) bool) error {
+		return s.fetch(k, firstAt(from), lastAt(to), reverse, func(r *item[V]) bool {
+			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
+		})
+	})
 }
 
 // Scan implements [List].
 func (s *ListStore[K, V]) Scan(from, to int64) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		err := s.scanTimes(from, to, true, func(k K, e entry[V]) bool {
-			return yield(Row[K, V]{Key: k, Value: e.value, Timestamp: e.time}, nil)
+	return rows(func(yield func(Row[K, V]) bool) error {
+		return s.scanTimes(from, to, func(k K, r *item[V]) bool {
+			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
 		})
-		if err != nil {
-			yield(Row[K, V]{}, err)
-		}
-	}
+	})
+}
+
+// ReverseScan implements [List].
+func (s *ListStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[K, V], error] {
+	return rows(func(yield func(Row[K, V]) bool) error {
+		return s.scanTimesBack(from, to, func(k K, r *item[V]) bool {
+			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
+		})
+	})
 }
 
 // All implements [List].

@@ -133,10 +133,82 @@ func (m *merge) close() (err error) {
 	return err
 }
 
+// merge merges a run of changes that are not flushed, if there is one, over the generations and the backend.
+func (l *layers) merge(live run, lower, upper []byte, reverse bool) *merge {
+	l.collect()
+	var runs []run
+	if live != nil {
+		runs = append(runs, live)
+	}
+	for i := len(l.generations) - 1; i >= 0; i-- {
+		runs = append(runs, newGenerationRun(l.generations[i], lower, upper, reverse))
+	}
+	return newMerge(reverse, append(runs, cursorRun{l.partition.Scan(lower, upper, reverse)})...)
+}
+
+// below reads the rows with lower <= key < upper that the generations and the backend have, until f returns false. Key and
+// row are good until the next ones.
+func (l *layers) below(lower, upper []byte, f func(key, row []byte) (more bool, err error)) (err error) {
+	l.collect()
+	for _, g := range l.generations {
+		if g.has(lower, upper) {
+			return l.belowMerged(lower, upper, f)
+		}
+	}
+	c := l.partition.Scan(lower, upper, false)
+	for more := true; more && err == nil && c.Next(); {
+		more, err = f(c.Key(), c.Value())
+	}
+	if e := c.Close(); e != nil && err == nil {
+		err = l.errorf("read: %w", e)
+	}
+	return err
+}
+
+func (l *layers) belowMerged(lower, upper []byte, f func(key, row []byte) (more bool, err error)) (err error) {
+	m := l.merge(nil, lower, upper, false)
+	for more := true; more && err == nil && m.next(); {
+		if row := m.row(); row.value() != nil {
+			more, err = f(row.key(), row.value())
+		}
+	}
+	if e := m.close(); e != nil && err == nil {
+		err = l.errorf("read: %w", e)
+	}
+	return err
+}
+
+// prefixes calls f with the first n bytes of row keys from lower on, each once for every layer that has it, with one seek
+// for each.
+func (l *layers) prefixes(n int, lower []byte, f func(prefix []byte)) error {
+	l.collect()
+	for _, g := range l.generations {
+		for i := g.search(lower); i < len(g.rows); {
+			prefix := g.key(i)[:n]
+			f(prefix)
+			if prefix = after(prefix); prefix == nil {
+				break
+			}
+			i = g.search(prefix)
+		}
+	}
+	for more := true; more; {
+		c := l.partition.Scan(lower, nil, false)
+		if more = c.Next(); more {
+			f(c.Key()[:n])
+			lower = after(c.Key()[:n])
+			more = lower != nil
+		}
+		if err := c.Close(); err != nil {
+			return l.errorf("read: %w", err)
+		}
+	}
+	return nil
+}
+
 // scan yields the rows with lower <= key < upper that are in the store, with their values decoded. Nil bounds are none.
 // The key is good until the next row.
 func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield func(key []byte, v V, timestamp int64) bool) (err error) {
-	c.collect()
 	live := &slotRun[V]{cache: &c.cache, at: -1}
 	for _, g := range groups {
 		live.indexes = c.cache.dirtyRange(live.indexes, g, string(lower), string(upper))
@@ -144,12 +216,7 @@ func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield
 	if reverse {
 		slices.Reverse(live.indexes)
 	}
-	runs := []run{live}
-	for i := len(c.generations) - 1; i >= 0; i-- {
-		runs = append(runs, newGenerationRun(c.generations[i], lower, upper, reverse))
-	}
-	runs = append(runs, cursorRun{c.partition.Scan(lower, upper, reverse)})
-	m := newMerge(reverse, runs...)
+	m := c.merge(live, lower, upper, reverse)
 	defer func() {
 		if e := m.close(); e != nil && err == nil {
 			err = c.errorf("read: %w", e)
@@ -167,8 +234,8 @@ func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield
 		if !yield(m.row().key(), v, timestamp) {
 			return nil
 		}
-		if c.version != version {
-			return c.errorf("the store was flushed, aborted or closed while it was being read")
+		if err := c.since(version); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -18,10 +18,7 @@ type chunk struct {
 // newChunk sorts a piece of a changelog. Sorting before writing makes the write three times faster and more.
 func newChunk(id StoreID, rows []ChangelogRow, times Times) (*chunk, error) {
 	c := &chunk{rows: rows, order: make([]keyEntry, 0, len(rows)), times: times}
-	minKey := 0
-	if id.Kind.timed() {
-		minKey = windows.TimeBytes
-	}
+	minKey := id.Kind.minKeyBytes()
 	last := -1
 	for i := range rows {
 		kind, key, err := ParseChangelogKey(rows[i].Key)

@@ -2,8 +2,10 @@ package state
 
 import (
 	"bytes"
-	"fmt"
+	"cmp"
+	"math"
 	"math/bits"
+	"strings"
 
 	"github.com/rivusio/rivusio/windows"
 )
@@ -22,7 +24,13 @@ const (
 	keyEscape = 0x00
 	keyZero   = 0xff // after the escape: a zero byte of the key
 	keyEnd    = 0x01 // after the escape: the end of the key
+
+	counterShift = 0xff // in the place of a width: the key of the counter, see counterKey
 )
+
+// counterKey is the row key of the number of the next row, of a store that numbers its rows. It is the timestamp of a row
+// without a value.
+var counterKey = append(windows.AppendTime(nil, math.MaxInt64), counterShift)
 
 // bucket is an interval of time whose rows lie together: it begins at a multiple of its width, a power of two.
 type bucket struct {
@@ -36,12 +44,50 @@ func shiftFor(retentionMs int64) uint8 { return uint8(bits.Len64(uint64(retentio
 
 func bucketOf(time int64, shift uint8) bucket { return bucket{time >> shift << shift, shift} }
 
+func (b bucket) compare(c bucket) int {
+	return cmp.Or(cmp.Compare(b.start, c.start), cmp.Compare(b.shift, c.shift))
+}
+
+func (b bucket) has(time int64) bool { return b.start <= time && time <= b.last() }
+
 // last is the last time of a bucket.
 func (b bucket) last() int64 { return b.start + (1<<b.shift - 1) }
 
 func (b bucket) append(dst []byte) []byte {
 	return append(windows.AppendTime(dst, b.start), b.shift)
 }
+
+// place is where a row of a key is.
+type place struct{ time, sub int64 }
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.time, q.time), cmp.Compare(p.sub, q.sub))
+}
+
+func (p place) before(q place) bool { return p.time < q.time || p.time == q.time && p.sub < q.sub }
+
+// next and previous are the places beside, which p must have.
+func (p place) next() place {
+	if p.sub == math.MaxInt64 {
+		return firstAt(p.time + 1)
+	}
+	return place{p.time, p.sub + 1}
+}
+
+func (p place) previous() place {
+	if p.sub == math.MinInt64 {
+		return lastAt(p.time - 1)
+	}
+	return place{p.time, p.sub - 1}
+}
+
+func (p place) append(dst []byte) []byte {
+	return windows.AppendTime(windows.AppendTime(dst, p.time), p.sub)
+}
+
+// firstAt and lastAt are the ends of the places of a time.
+func firstAt(time int64) place { return place{time, math.MinInt64} }
+func lastAt(time int64) place  { return place{time, math.MaxInt64} }
 
 // appendEscaped appends a key with its end.
 func appendEscaped(dst, key []byte) []byte {
@@ -56,9 +102,9 @@ func appendEscaped(dst, key []byte) []byte {
 }
 
 // unescape appends the key that an escaped one with its end stands for. ok is false if it is none.
-func unescape(dst, escaped []byte) (key []byte, ok bool) {
+func unescape(dst []byte, escaped string) (key []byte, ok bool) {
 	for {
-		i := bytes.IndexByte(escaped, keyEscape)
+		i := strings.IndexByte(escaped, keyEscape)
 		if i < 0 || i+1 >= len(escaped) {
 			return dst, false
 		}
@@ -75,13 +121,13 @@ func unescape(dst, escaped []byte) (key []byte, ok bool) {
 	}
 }
 
-// splitRow splits a row key into the escaped key, time and sub.
-func splitRow(rowKey []byte) (escaped []byte, time, sub int64, err error) {
+// splitRow splits a row key into the escaped key and the place. ok is false if it is too short.
+func splitRow(rowKey []byte) (escaped []byte, p place, ok bool) {
 	at := len(rowKey) - placeBytes
 	if at < bucketBytes+2 {
-		return nil, 0, 0, fmt.Errorf("key of a row has %d bytes, want at least %d", len(rowKey), bucketBytes+2+placeBytes)
+		return nil, p, false
 	}
-	time, _ = windows.Time(rowKey[at:])
-	sub, _ = windows.Time(rowKey[at+windows.TimeBytes:])
-	return rowKey[bucketBytes:at], time, sub, nil
+	p.time, _ = windows.Time(rowKey[at:])
+	p.sub, _ = windows.Time(rowKey[at+windows.TimeBytes:])
+	return rowKey[bucketBytes:at], p, true
 }

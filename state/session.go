@@ -24,9 +24,13 @@ type Session[K, V any] interface {
 	Delete(k K, w windows.Window) error
 	// Fetch reads the sessions of one key that end at or after from and start at or before to (ms): by end, then start.
 	Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseFetch is Fetch in the opposite order.
+	ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// Scan reads the sessions of all keys that end from one time to another, both included: by end, then start, then in
 	// the unsigned order of the encoded keys.
 	Scan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseScan is Scan in the opposite order.
+	ReverseScan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// All is Scan over all sessions.
 	All() iter.Seq2[Row[windows.Keyed[K], V], error]
 }
@@ -61,8 +65,8 @@ func (s *SessionStore[K, V]) HoldFrom(end int64) { s.holdFrom(end) }
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not present, and its timestamp is that of the
 // delete. It is set once, before the first change.
 func (s *SessionStore[K, V]) OnCommit(emit func(k K, w windows.Window, value V, present bool, timestamp int64) error) {
-	s.onCommit(func(k K, end, start int64, value V, present bool, timestamp int64) error {
-		return emit(k, windows.Window{Start: start, End: end}, value, present, timestamp)
+	s.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
+		return emit(k, sessionAt(p), value, present, timestamp)
 	})
 }
 
@@ -72,14 +76,16 @@ func (s *SessionStore[K, V]) Find(dst []SessionRow[V], k K, earliestEnd, latestS
 	if err := s.encode(k); err != nil {
 		return dst, err
 	}
-	rows, err := s.find(earliestEnd, math.MaxInt64)
-	for i := range rows {
-		if r := &rows[i]; r.sub <= latestStart {
-			dst = append(dst, SessionRow[V]{windows.Window{Start: r.sub, End: r.time}, r.value, r.timestamp})
+	err := s.visit(firstAt(earliestEnd), lastAt(math.MaxInt64), false, func(r *item[V]) bool {
+		if r.sub <= latestStart {
+			dst = append(dst, SessionRow[V]{sessionAt(r.place), r.value, r.timestamp})
 		}
-	}
+		return true
+	})
 	return dst, err
 }
+
+func sessionAt(p place) windows.Window { return windows.Window{Start: p.sub, End: p.time} }
 
 // PutKept is Put with a timestamp of the caller's. It is false if the session is older than what is kept.
 func (s *SessionStore[K, V]) PutKept(k K, w windows.Window, v V, timestamp int64) (kept bool, err error) {
@@ -108,17 +114,15 @@ func (s *SessionStore[K, V]) GetRow(k K, w windows.Window) (r Row[windows.Keyed[
 	if err := s.encode(k); err != nil {
 		return r, false, err
 	}
-	e, found, err := s.get(w.End, w.Start)
-	if err != nil || !found {
+	e, err := s.get(w.End, w.Start)
+	if err != nil || e == nil {
 		return r, false, err
 	}
 	return s.rowOf(k, e), true, nil
 }
 
-func (s *SessionStore[K, V]) rowOf(k K, e entry[V]) Row[windows.Keyed[K], V] {
-	return Row[windows.Keyed[K], V]{
-		Key: windows.Key(k, windows.Window{Start: e.sub, End: e.time}), Value: e.value, Timestamp: e.timestamp,
-	}
+func (s *SessionStore[K, V]) rowOf(k K, r *item[V]) Row[windows.Keyed[K], V] {
+	return Row[windows.Keyed[K], V]{Key: windows.Key(k, sessionAt(r.place)), Value: r.value, Timestamp: r.timestamp}
 }
 
 // Put implements [Session].
@@ -132,28 +136,34 @@ func (s *SessionStore[K, V]) Delete(k K, w windows.Window) error { return s.Remo
 
 // Fetch implements [Session].
 func (s *SessionStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		rows, err := s.Find(nil, k, from, to)
-		if err != nil {
-			yield(Row[windows.Keyed[K], V]{}, err)
-			return
-		}
-		for _, r := range rows {
-			if !yield(Row[windows.Keyed[K], V]{Key: windows.Key(k, r.Window), Value: r.Value, Timestamp: r.Timestamp}, nil) {
-				return
-			}
-		}
-	}
+	return s.sessions(k, from, to, false)
+}
+
+// ReverseFetch implements [Session].
+func (s *SessionStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.sessions(k, from, to, true)
+}
+
+func (s *SessionStore[K, V]) sessions(k K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.fetch(k, firstAt(from), lastAt(math.MaxInt64), reverse, func(r *item[V]) bool {
+			return r.sub > to || yield(s.rowOf(k, r))
+		})
+	})
 }
 
 // Scan implements [Session].
 func (s *SessionStore[K, V]) Scan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		err := s.scanTimes(fromEnd, toEnd, false, func(k K, e entry[V]) bool { return yield(s.rowOf(k, e), nil) })
-		if err != nil {
-			yield(Row[windows.Keyed[K], V]{}, err)
-		}
-	}
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.scanTimes(fromEnd, toEnd, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
+	})
+}
+
+// ReverseScan implements [Session].
+func (s *SessionStore[K, V]) ReverseScan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.scanTimesBack(fromEnd, toEnd, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
+	})
 }
 
 // All implements [Session].

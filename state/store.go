@@ -1,8 +1,7 @@
 package state
 
 import (
-	"encoding/binary"
-	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/rivusio/rivusio/serde"
@@ -65,84 +64,42 @@ type Config struct {
 	Timestamp func() int64
 }
 
-// core is what the typed stores share: everything that does not need the type of the key.
+// budget is that of the config, or one without a limit.
+func (c Config) budget() *Budget {
+	if c.Budget == nil {
+		return NewBudget(0)
+	}
+	return c.Budget
+}
+
+// rows makes the loop of a read that ends with an error, if there was one.
+func rows[R any](read func(yield func(R) bool) error) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		stopped := false
+		err := read(func(r R) bool {
+			stopped = !yield(r, nil)
+			return !stopped
+		})
+		if err != nil && !stopped {
+			var none R
+			yield(none, err)
+		}
+	}
+}
+
+// core is what the stores of one row per key share: everything that does not need the type of the key.
 type core[V any] struct {
-	name      string
-	id        StoreID
-	partition Partition
-	logs      bool
-	timestamp func() int64
-	values    serde.Serde[V]
-	isNull    func(V) bool
-	emit      func(*Slot[V]) error
-	cache     cache[V]
-
-	generations []*Generation // readable, oldest first: committed, the last one perhaps only flushed
-	flushed     *Generation   // not committed
-	pending     []*Generation
-	committed   Times
-	times       Times
-	version     int // of the cached objects: an iterator does not survive a flush, commit or abort
-
-	row          []byte // scratch for a value
-	averageBytes int64  // of encoded values
-	spareRows    []generationRow
-	spareChunks  [][]byte
+	typedLayers[V]
+	emit  func(*Slot[V]) error
+	cache cache[V]
 }
 
 func newCore[V any](c Config, keyDepth int, values serde.Serde[V]) core[V] {
-	budget := c.Budget
-	if budget == nil {
-		budget = NewBudget(0)
-	}
-	timestamp := c.Timestamp
-	if timestamp == nil {
-		timestamp = func() int64 { return NoTime }
-	}
-	times := c.Partition.Checkpoint().Times
-	return core[V]{
-		name: c.Name, id: c.Partition.ID(), partition: c.Partition, logs: c.Changelog, timestamp: timestamp,
-		values: values, isNull: serde.IsNull(values), cache: newCache[V](budget, keyDepth),
-		committed: times, times: times, averageBytes: 32,
-	}
+	return core[V]{typedLayers: newTypedLayers(c, values), cache: newCache[V](c.budget(), keyDepth)}
 }
-
-// Name implements [Store].
-func (c *core[V]) Name() string { return c.name }
-
-// Times implements [Store].
-func (c *core[V]) Times() *Times { return &c.times }
 
 // DirtyBytes implements [Store].
 func (c *core[V]) DirtyBytes() int64 { return c.cache.dirtyBytes }
-
-func (c *core[V]) errorf(format string, args ...any) error {
-	return fmt.Errorf("state: %v: %w", c.id, fmt.Errorf(format, args...))
-}
-
-// read finds the committed or flushed row of a key. The value is good until the next read.
-func (c *core[V]) read(rowKey []byte) (value []byte, found bool, err error) {
-	c.collect()
-	for i := len(c.generations) - 1; i >= 0; i-- {
-		if value, found = c.generations[i].get(rowKey); found {
-			return value, value != nil, nil
-		}
-	}
-	c.row, found, err = c.partition.Get(c.row[:0], rowKey)
-	return c.row, found, err
-}
-
-// decode decodes a row value.
-func (c *core[V]) decode(row []byte) (v V, timestamp int64, err error) {
-	timestamp, value, err := ParseRowValue(row)
-	if err == nil {
-		v, err = c.values.Decode(value)
-	}
-	if err != nil {
-		return v, 0, c.errorf("value of a row: %w", err)
-	}
-	return v, timestamp, nil
-}
 
 // previous is the row of a slot as of the last flush, under what is cached.
 func (c *core[V]) previous(s *Slot[V]) (v V, found bool, err error) {
@@ -220,73 +177,33 @@ func (c *core[V]) listen(emit func(*Slot[V]) error) {
 
 // flush encodes the dirty slots of groups, which are in order, and ends with the times.
 func (c *core[V]) flush(groups []*group, log func(key, value []byte) error) error {
-	if c.flushed != nil {
-		return c.errorf("flushed again before a commit or an abort")
+	g, err := c.beginFlush(len(groups) > 0)
+	if g == nil {
+		return err
 	}
-	c.collect()
-	if len(groups) == 0 && c.times == c.committed {
-		return nil
-	}
-	c.version++
-	if !c.logs {
-		log = nil
-	}
-	g := c.newGeneration()
 	for _, group := range groups {
 		for _, e := range c.cache.sortDirty(group) {
-			s := c.cache.at(e.index)
-			if err := c.encode(g, s); err != nil {
+			if err := c.encode(g, c.cache.at(e.index)); err != nil {
 				return err
 			}
-			if log != nil {
-				i := len(g.rows) - 1
-				if err := log(g.logKey(i), g.value(i)); err != nil {
-					return err
-				}
+			if err := c.logRow(g, log); err != nil {
+				return err
 			}
 		}
 		group.dirty, group.sorted = group.dirty[:0], 0
 	}
-	if log != nil && c.times != c.committed {
-		if err := log([]byte{byte(TimeRecord)}, c.times.Append(nil)); err != nil {
-			return err
-		}
-	}
-	c.flushed = g
-	c.generations = append(c.generations, g)
-	return nil
+	return c.endFlush(g, log)
 }
 
 // encode appends a slot to a generation and counts it as clean.
 func (c *core[V]) encode(g *Generation, s *Slot[V]) error {
-	row := g.arena.begin(1 + len(s.key) + timestampBytes + int(c.averageBytes)*2)
-	row = append(row, byte(RowRecord))
-	row = append(row, s.key...)
-	r := generationRow{keyBytes: int32(len(s.key)), valueBytes: -1}
 	c.cache.clean(s)
-	if s.Present {
-		row = binary.BigEndian.AppendUint64(row, uint64(s.Timestamp))
-		encoded, err := c.values.Append(row, s.Value)
-		if err != nil {
-			return c.errorf("value of a row: %w", err)
-		}
-		row = encoded
-		r.valueBytes = int32(len(row) - 1 - len(s.key))
-		c.averageBytes += (int64(r.valueBytes) - c.averageBytes) / 16
-		c.cache.resize(s, int(r.valueBytes))
+	row := append(c.beginRow(g, len(s.key)), s.key...)
+	valueBytes, err := c.endRow(g, row, s.Value, s.Timestamp, s.Present)
+	if err == nil && s.Present {
+		c.cache.resize(s, valueBytes)
 	}
-	r.chunk, r.offset = g.arena.end(row)
-	g.rows = append(g.rows, r)
-	return nil
-}
-
-func (c *core[V]) newGeneration() *Generation {
-	g := &Generation{
-		partition: c.partition, rows: c.spareRows[:0], arena: arena{spare: c.spareChunks},
-		times: c.times, kept: c.committed.Kept,
-	}
-	c.spareRows, c.spareChunks = nil, nil
-	return g
+	return err
 }
 
 // expire drops the cached rows of groups that start before kept. A row that has yet to be emitted stays, but is not flushed.
@@ -312,63 +229,10 @@ func (c *core[V]) expire(kept int64) {
 	}
 }
 
-// Commit implements [Store].
-func (c *core[V]) Commit(offset int64) {
-	if c.flushed == nil {
-		return
-	}
-	c.flushed.offset = offset
-	c.committed = c.flushed.times
-	c.pending = append(c.pending, c.flushed)
-	c.flushed = nil
-}
-
-// abort implements Abort but for what the window store keeps besides.
+// abort implements Abort but for what the typed stores keep besides.
 func (c *core[V]) abort() {
-	if n := len(c.generations); c.flushed != nil && n > 0 {
-		c.generations = c.generations[:n-1]
-	}
-	c.flushed = nil
-	c.times = c.committed
-	c.version++
+	c.layers.abort()
 	c.cache.reset()
-}
-
-// Pending implements [Store].
-func (c *core[V]) Pending() []*Generation {
-	p := c.pending
-	c.pending = nil
-	return p
-}
-
-// collect forgets the generations that the backend has, and keeps the memory of one for the next.
-func (c *core[V]) collect() {
-	n := 0
-	for n < len(c.generations) && c.generations[n].Applied() {
-		if g := c.generations[n]; g.pins == 0 {
-			c.recycle(g)
-		}
-		c.generations[n] = nil
-		n++
-	}
-	if n > 0 {
-		c.generations = c.generations[n:]
-	}
-}
-
-func (c *core[V]) recycle(g *Generation) {
-	if cap(g.rows) > cap(c.spareRows) {
-		c.spareRows = g.rows[:0]
-	}
-	if chunks := append(g.arena.chunks, g.arena.spare...); len(chunks) > len(c.spareChunks) {
-		c.spareChunks = chunks[:0]
-		for _, chunk := range chunks {
-			if cap(chunk) <= maxChunkBytes {
-				c.spareChunks = append(c.spareChunks, chunk)
-			}
-		}
-	}
-	g.rows, g.arena = nil, arena{}
 }
 
 // Close implements [Store].

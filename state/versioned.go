@@ -3,7 +3,6 @@ package state
 import (
 	"iter"
 	"math"
-	"slices"
 
 	"github.com/rivusio/rivusio/serde"
 )
@@ -46,7 +45,8 @@ type VersionedConfig struct {
 // VersionedStore is one partition of a versioned store. It implements [Store] and [Versioned].
 //
 // Its rows lie by the end of validity, then its start; that of the latest version is (StillValid, 0). A delete is a version
-// that is void. If it is the latest, its row ends when it starts, so that it expires like the others.
+// that is void. If none follows, its row ends when it starts, so that it expires like the others; it stays so when another
+// follows later. Its changelog has no retention: rows that expire are deleted from it.
 type VersionedStore[K, V any] struct {
 	segments[K, version[V]]
 	historyMs int64
@@ -82,6 +82,7 @@ func NewVersioned[K, V any](c Config, w VersionedConfig, k serde.Serde[K], v ser
 	s := &VersionedStore[K, V]{
 		segments: newSegments[K, version[V]](c, w.HistoryMs, k, versionSerde[V]{v}), historyMs: w.HistoryMs, valueNull: serde.IsNull(v),
 	}
+	s.keyFirst, s.logsExpiry, s.lone = true, true, true
 	s.cache.budget.join(&s.cache)
 	return s
 }
@@ -104,60 +105,72 @@ func (s *VersionedStore[K, V]) add(k K, v version[V], ts int64) (latest, kept bo
 		return false, false, err
 	}
 	s.times.Put = max(s.times.Put, ts)
-	rows, err := s.find(ts, StillValid)
+	next, found, err := s.after(ts)
+	if err == nil && found && next.time == ts { // a delete
+		if err = s.delete(ts, ts, ts); err == nil {
+			next, found, err = s.after(ts)
+		}
+	}
 	if err != nil {
 		return false, false, err
 	}
-	// The row of the version before or at ts, and the first one after it: rows that end later than ts.
-	rows = slices.DeleteFunc(slices.Clone(rows), func(e entry[version[V]]) bool { return e.time == ts && e.sub < ts })
-	if len(rows) == 0 {
+	from := s.from(&next)
+	switch {
+	case !found:
 		return true, true, s.putLatest(v, ts)
+	case from > ts: // there was no version at ts
+		return false, true, s.write(from, ts, v)
 	}
-	first := rows[0]
-	switch start := s.start(first); {
-	case s.isLatest(first) && start <= ts:
-		if err := s.delete(first.time, first.sub, ts); err != nil {
+	if from < ts { // that version ends there now
+		if err := s.write(ts, from, next.value); err != nil {
 			return false, false, err
 		}
-		if start < ts {
-			if err := s.write(ts, start, first.value); err != nil {
-				return false, false, err
-			}
-		}
+	}
+	if next.time == StillValid {
 		return true, true, s.putLatest(v, ts)
-	case start <= ts: // it is split, or replaced
-		if start < ts {
-			if err := s.write(ts, start, first.value); err != nil {
-				return false, false, err
-			}
-			if err := s.delete(first.time, start, ts); err != nil {
-				return false, false, err
-			}
+	}
+	if from < ts {
+		if err := s.delete(next.time, from, ts); err != nil {
+			return false, false, err
 		}
-		return false, true, s.write(first.time, ts, v)
-	default:
-		return false, true, s.write(start, ts, v)
 	}
+	return false, true, s.write(next.time, ts, v)
 }
 
-// start is when the version of a row begins to be valid.
-func (s *VersionedStore[K, V]) start(e entry[version[V]]) int64 {
-	if e.time == StillValid {
-		return e.timestamp
+// after finds the first row of the encoded key that ends later than ts: that of the version which is valid then, or the
+// next. A delete at ts that is the latest version counts, too.
+func (s *VersionedStore[K, V]) after(ts int64) (next item[version[V]], found bool, err error) {
+	// Mostly it is the latest, and the history need not be read.
+	if r, err := s.get(StillValid, 0); err != nil || r != nil && r.timestamp <= ts {
+		if err != nil {
+			return next, false, err
+		}
+		return *r, true, nil
 	}
-	return e.sub
+	err = s.visit(place{ts, ts}, lastAt(StillValid), false, func(r *item[version[V]]) bool {
+		next, found = *r, true
+		return false
+	})
+	return next, found, err
 }
 
-// isLatest reports whether no version follows that of a row.
-func (s *VersionedStore[K, V]) isLatest(e entry[version[V]]) bool {
-	return e.time == StillValid || e.time == e.sub
+// from is when the version of a row begins to be valid.
+func (s *VersionedStore[K, V]) from(r *item[version[V]]) int64 {
+	if r.time == StillValid {
+		return r.timestamp
+	}
+	return r.sub
 }
 
+// putLatest writes a version that no other follows.
 func (s *VersionedStore[K, V]) putLatest(v version[V], ts int64) error {
-	if v.void {
-		return s.write(ts, ts, v)
+	if !v.void {
+		return s.write(StillValid, ts, v)
 	}
-	return s.write(StillValid, ts, v)
+	if err := s.delete(StillValid, 0, ts); err != nil {
+		return err
+	}
+	return s.write(ts, ts, v)
 }
 
 // write puts the row of a version that is valid from one time to another, if it ends within the history.
@@ -175,62 +188,53 @@ func (s *VersionedStore[K, V]) Get(k K) (VersionedRow[V], bool, error) {
 	if err := s.encode(k); err != nil {
 		return VersionedRow[V]{}, false, err
 	}
-	e, found, err := s.get(StillValid, 0)
-	return s.rowOf(e), found, err
+	r, err := s.get(StillValid, 0)
+	if err != nil || r == nil {
+		return VersionedRow[V]{}, false, err
+	}
+	return s.rowOf(r), true, nil
 }
 
-func (s *VersionedStore[K, V]) rowOf(e entry[version[V]]) VersionedRow[V] {
-	return VersionedRow[V]{Value: e.value.value, From: s.start(e), To: e.time}
+func (s *VersionedStore[K, V]) rowOf(r *item[version[V]]) VersionedRow[V] {
+	return VersionedRow[V]{Value: r.value.value, From: s.from(r), To: r.time}
 }
 
 // GetAsOf implements [Versioned].
-func (s *VersionedStore[K, V]) GetAsOf(k K, ts int64) (VersionedRow[V], bool, error) {
-	row, found, err := s.Get(k)
-	if err != nil || found && row.From <= ts {
-		return row, found, err
+func (s *VersionedStore[K, V]) GetAsOf(k K, ts int64) (row VersionedRow[V], found bool, err error) {
+	latest, found, err := s.Get(k)
+	if err != nil || found && latest.From <= ts {
+		return latest, found, err
 	}
 	if ts < s.times.Put-s.historyMs || ts == math.MaxInt64 {
-		return VersionedRow[V]{}, false, nil
+		return row, false, nil
 	}
-	rows, err := s.find(ts+1, StillValid)
-	if err != nil || len(rows) == 0 || rows[0].value.void || s.start(rows[0]) > ts {
-		return VersionedRow[V]{}, false, err
-	}
-	return s.rowOf(rows[0]), true, nil
+	found = false
+	err = s.visit(firstAt(ts+1), lastAt(StillValid), false, func(r *item[version[V]]) bool {
+		if found = s.from(r) <= ts && !r.value.void; found {
+			row = s.rowOf(r)
+		}
+		return false
+	})
+	return row, found, err
 }
 
 // History implements [Versioned].
 func (s *VersionedStore[K, V]) History(k K, from, to int64) iter.Seq2[VersionedRow[V], error] {
-	return func(yield func(VersionedRow[V], error) bool) {
-		if err := s.encode(k); err != nil {
-			yield(VersionedRow[V]{}, err)
-			return
-		}
+	return rows(func(yield func(VersionedRow[V]) bool) error {
 		if from == math.MaxInt64 {
-			return
+			return nil
 		}
-		found, err := s.find(from+1, StillValid)
-		if err != nil {
-			yield(VersionedRow[V]{}, err)
-			return
-		}
-		rows := slices.Clone(found)
-		for _, e := range slices.Backward(rows) {
-			if !e.value.void && s.start(e) <= to && !yield(s.rowOf(e), nil) {
-				return
-			}
-		}
-	}
+		return s.fetch(k, firstAt(from+1), lastAt(StillValid), true, func(r *item[version[V]]) bool {
+			return r.value.void || s.from(r) > to || yield(s.rowOf(r))
+		})
+	})
 }
 
 // All implements [Versioned].
 func (s *VersionedStore[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		err := s.scanTimes(StillValid, StillValid, true, func(k K, e entry[version[V]]) bool {
-			return yield(Row[K, V]{Key: k, Value: e.value.value, Timestamp: e.timestamp}, nil)
+	return rows(func(yield func(Row[K, V]) bool) error {
+		return s.scanKeys(StillValid, func(k K, r *item[version[V]]) bool {
+			return yield(Row[K, V]{Key: k, Value: r.value.value, Timestamp: r.timestamp})
 		})
-		if err != nil {
-			yield(Row[K, V]{}, err)
-		}
-	}
+	})
 }

@@ -26,6 +26,7 @@ type DenseWindowStore[K, V any] struct {
 // NewDenseWindow makes the store of a partition. Keys are the same if their encodings are.
 func NewDenseWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *DenseWindowStore[K, V] {
 	s := &DenseWindowStore[K, V]{newSegments(c, w.RetentionMs, k, v), w.SizeMs}
+	s.keyFirst = true
 	s.cache.budget.join(&s.cache)
 	return s
 }
@@ -36,8 +37,8 @@ func (s *DenseWindowStore[K, V]) HoldFrom(start int64) { s.holdFrom(start) }
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not present, and its timestamp is that of the
 // delete. It is set once, before the first change.
 func (s *DenseWindowStore[K, V]) OnCommit(emit func(k K, start int64, value V, present bool, timestamp int64) error) {
-	s.onCommit(func(k K, start, _ int64, value V, present bool, timestamp int64) error {
-		return emit(k, start, value, present, timestamp)
+	s.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
+		return emit(k, p.time, value, present, timestamp)
 	})
 }
 
@@ -46,10 +47,10 @@ func (s *DenseWindowStore[K, V]) Find(dst []WindowRow[V], k K, fromStart, toStar
 	if err := s.encode(k); err != nil {
 		return dst, err
 	}
-	rows, err := s.find(fromStart, toStart)
-	for i := range rows {
-		dst = append(dst, WindowRow[V]{rows[i].time, rows[i].value, rows[i].timestamp})
-	}
+	err := s.visit(firstAt(fromStart), lastAt(toStart), false, func(r *item[V]) bool {
+		dst = append(dst, WindowRow[V]{r.time, r.value, r.timestamp})
+		return true
+	})
 	return dst, err
 }
 
@@ -77,8 +78,11 @@ func (s *DenseWindowStore[K, V]) Get(k K, start int64) (v V, found bool, err err
 	if err := s.encode(k); err != nil {
 		return v, false, err
 	}
-	e, found, err := s.get(start, 0)
-	return e.value, found, err
+	r, err := s.get(start, 0)
+	if err != nil || r == nil {
+		return v, false, err
+	}
+	return r.value, true, nil
 }
 
 // Put implements [Window].
@@ -90,33 +94,38 @@ func (s *DenseWindowStore[K, V]) Put(k K, start int64, v V) error {
 // Delete implements [Window].
 func (s *DenseWindowStore[K, V]) Delete(k K, start int64) error { return s.Remove(k, start) }
 
+func (s *DenseWindowStore[K, V]) rowOf(k K, r *item[V]) Row[windows.Keyed[K], V] {
+	return Row[windows.Keyed[K], V]{Key: windows.Key(k, windowFrom(r.time, s.sizeMs)), Value: r.value, Timestamp: r.timestamp}
+}
+
 // Fetch implements [Window].
 func (s *DenseWindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		rows, err := s.Find(nil, k, from, to)
-		if err != nil {
-			yield(Row[windows.Keyed[K], V]{}, err)
-			return
-		}
-		for _, r := range rows {
-			if !yield(Row[windows.Keyed[K], V]{Key: windows.Key(k, windowFrom(r.Start, s.sizeMs)), Value: r.Value, Timestamp: r.Timestamp}, nil) {
-				return
-			}
-		}
-	}
+	return s.windows(k, from, to, false)
+}
+
+// ReverseFetch implements [Window].
+func (s *DenseWindowStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.windows(k, from, to, true)
+}
+
+func (s *DenseWindowStore[K, V]) windows(k K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.fetch(k, firstAt(from), lastAt(to), reverse, func(r *item[V]) bool { return yield(s.rowOf(k, r)) })
+	})
 }
 
 // Scan implements [Window].
 func (s *DenseWindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		err := s.scanTimes(from, to, true, func(k K, e entry[V]) bool {
-			key := windows.Key(k, windowFrom(e.time, s.sizeMs))
-			return yield(Row[windows.Keyed[K], V]{Key: key, Value: e.value, Timestamp: e.timestamp}, nil)
-		})
-		if err != nil {
-			yield(Row[windows.Keyed[K], V]{}, err)
-		}
-	}
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.scanTimes(from, to, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
+	})
+}
+
+// ReverseScan implements [Window].
+func (s *DenseWindowStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
+		return s.scanTimesBack(from, to, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
+	})
 }
 
 // All implements [Window].

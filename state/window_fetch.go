@@ -56,33 +56,16 @@ func (s *WindowStore[K, V]) loadStarts() error {
 	if s.startsKnown {
 		return nil
 	}
-	s.collect()
 	var starts []int64
 	for start := range s.cache.groups {
 		starts = append(starts, start)
 	}
-	for _, g := range s.generations {
-		for i := 0; i < len(g.rows); {
-			start, _ := windows.Time(g.key(i))
-			starts = append(starts, start)
-			i = g.search(windows.AppendTime(nil, start+1))
-		}
-	}
-	for lower := windows.AppendTime(nil, s.bound()); ; {
-		cursor := s.partition.Scan(lower, nil, false)
-		more := cursor.Next()
-		var start int64
-		if more {
-			start, _ = windows.Time(cursor.Key())
-		}
-		if err := cursor.Close(); err != nil {
-			return s.errorf("read: %w", err)
-		}
-		if !more {
-			break
-		}
+	err := s.prefixes(windows.TimeBytes, windows.AppendTime(nil, s.bound()), func(prefix []byte) {
+		start, _ := windows.Time(prefix)
 		starts = append(starts, start)
-		lower = windows.AppendTime(lower[:0], start+1)
+	})
+	if err != nil {
+		return err
 	}
 	slices.Sort(starts)
 	s.starts, s.startsKnown = slices.Compact(starts), true
