@@ -62,6 +62,7 @@ type App struct {
 	memory      state.Backend
 	inMemory    map[string]bool // stores by name
 	repartition map[string]bool // topics
+	chosen      sync.Map        // partitions of topics that sinks chose for records
 	restorer    *restorer
 	purger      *purger
 	globals     atomic.Pointer[[]*globalReader]

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/internal/task"
 	"github.com/rivusio/rivusio/state"
@@ -23,7 +25,8 @@ type opening struct {
 
 	partitions map[string]state.Partition
 	ends       map[string]int64 // of changelogs by topic: where the restored state stands
-	starts     []int64          // of inputs without a committed offset, by number; else -1
+	starts     []int64          // of inputs, by number
+	settled    bool             // a start that was found must be committed
 	err        error
 }
 
@@ -104,14 +107,10 @@ func (o *opening) open(ctx context.Context) error {
 			break
 		}
 		o.partitions[s.Name] = p
-		if s.Changelog == "" {
-			continue
+		job := &restore{store: s, partition: p, topic: s.Changelog, number: o.run.id.Partition, until: -1, shown: &o.run.shown.restore}
+		if s.Source != nil && o.fromSource(job) || s.Changelog != "" {
+			wait.Go(func() { errs[i] = o.w.app.restorer.restore(ctx, job) })
 		}
-		wait.Go(func() {
-			errs[i] = o.w.app.restorer.restore(ctx, &restore{
-				store: s, partition: p, topic: s.Changelog, number: o.run.id.Partition, shown: &o.run.shown.restore,
-			})
-		})
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -125,34 +124,66 @@ func (o *opening) open(ctx context.Context) error {
 	return nil
 }
 
-// findStarts finds where the logs of inputs start of which nothing is committed.
+// findStarts finds where to begin in inputs of which nothing is committed, as their sources say.
 func (o *opening) findStarts(ctx context.Context) error {
-	var topics []string
+	open := make(map[graph.Start][]int)
 	o.starts = make([]int64, len(o.run.feeds))
 	for i, f := range o.run.feeds {
 		o.starts[i] = f.start.offset
 		if f.start.offset < 0 {
-			topics = append(topics, f.topic)
+			start := o.w.app.plan.Start(o.sub, f.topic)
+			open[start] = append(open[start], i)
 		}
 	}
-	if len(topics) == 0 {
-		return nil
-	}
-	listed, err := o.w.app.adm.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return classify(fmt.Errorf("engine: task %s: start offsets: %w", o.run.id, err))
-	}
-	for i, f := range o.run.feeds {
-		if f.start.offset >= 0 {
-			continue
+	for start, numbers := range open {
+		if start.Kind == graph.Committed {
+			f := o.run.feeds[numbers[0]]
+			return fmt.Errorf("engine: task %s: group %q has committed no offset of topic %q, partition %d, and its source starts from committed offsets only",
+				o.run.id, o.w.app.graph.Application, f.topic, f.partition)
 		}
-		at, ok := listed.Lookup(f.topic, f.partition)
-		if ok && at.Err != nil {
-			return classify(fmt.Errorf("engine: start offset of topic %q, partition %d: %w", f.topic, f.partition, at.Err))
+		topics := make([]string, len(numbers))
+		for i, number := range numbers {
+			topics[i] = o.run.feeds[number].topic
 		}
-		o.starts[i] = at.Offset
+		listed, err := o.list(ctx, start, topics)
+		if err != nil {
+			return classify(fmt.Errorf("engine: task %s: start offsets: %w", o.run.id, err))
+		}
+		for _, number := range numbers {
+			f := o.run.feeds[number]
+			at, ok := listed.Lookup(f.topic, f.partition)
+			if ok && at.Err != nil {
+				return classify(fmt.Errorf("engine: start offset of topic %q, partition %d: %w", f.topic, f.partition, at.Err))
+			}
+			o.starts[number] = at.Offset
+		}
+		// What is the latest now is not later: the position must be committed before it is left.
+		o.settled = o.settled || start.Kind != graph.Earliest
 	}
 	return nil
+}
+
+func (o *opening) list(ctx context.Context, start graph.Start, topics []string) (kadm.ListedOffsets, error) {
+	switch start.Kind {
+	case graph.Latest:
+		return o.w.app.adm.ListCommittedOffsets(ctx, topics...)
+	case graph.Ago:
+		return o.w.app.adm.ListOffsetsAfterMilli(ctx, time.Now().Add(-start.Ago).UnixMilli(), topics...)
+	}
+	return o.w.app.adm.ListStartOffsets(ctx, topics...)
+}
+
+// fromSource makes a restore one from the topic of a table. It reports false if the task has no partition of it.
+func (o *opening) fromSource(j *restore) bool {
+	j.topic = j.store.Source.Topic
+	for _, f := range o.run.feeds {
+		if f.topic == j.topic {
+			j.until = max(0, f.start.offset)
+			j.read = j.store.Source.Reader(j.number)
+			return true
+		}
+	}
+	return false
 }
 
 func (o *opening) release() {
@@ -203,7 +234,7 @@ func (w *worker) startTask(o *opening) error {
 	}
 	t, err := task.New(task.Config{
 		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Globals: w.app.globalRows,
-		Budget: w.budget, Collector: w.out,
+		Budget: w.budget, Collector: w.out, FindPartitions: w.app.findPartitions,
 		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata,
 	})
 	if err != nil {
@@ -215,6 +246,9 @@ func (w *worker) startTask(o *opening) error {
 		f.next, f.committed = o.starts[i], o.starts[i]
 		t.Start(i, f.next)
 		addPartition(&resume, f)
+	}
+	if o.settled {
+		t.Touch()
 	}
 	if !w.paused {
 		w.client.ResumeFetchPartitions(resume)

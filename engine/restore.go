@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
 )
 
@@ -40,9 +41,13 @@ type restore struct {
 	ctx       context.Context
 	store     *graph.Store
 	partition state.Partition
-	topic     string // its changelog
+	topic     string // its changelog, or the topic of its table
 	number    int32
 	shown     *restoreProgress
+	// Of a table that is restored from its topic: the offset up to which the group has processed it, and what makes rows of
+	// its records. until is -1 for a changelog.
+	until int64
+	read  func(*operators.Input) (state.ChangelogRow, bool, error)
 
 	target  state.Partition // the partition, or its twin
 	twin    state.Twin      // nil unless the partition is built anew
@@ -116,6 +121,9 @@ func (r *restorer) report(j *restore) {
 
 // plan finds out from where to where the changelog must be read.
 func (r *restorer) plan(j *restore) error {
+	if j.until >= 0 {
+		return r.planSource(j)
+	}
 	start, end, err := r.bounds(j.ctx, j.topic, j.number)
 	if err != nil {
 		return err
@@ -137,12 +145,51 @@ func (r *restorer) plan(j *restore) error {
 		// Deletes that the log no longer has would not reach the rows that are kept (hard point 7).
 		r.log.Warn("kept state is too old for its changelog and is built anew", "store", j.store.Name, "partition", j.number,
 			"checkpoint", checkpoint.Offset, "written", checkpoint.At, "log start", start)
-		twin, err := j.partition.Rebuild(j.ctx)
-		if err != nil {
+		if err := j.rebuild(start); err != nil {
 			return err
 		}
-		j.shown.rebuilt.Add(1)
-		j.twin, j.target, j.next = twin, twin, start
+	default:
+		j.shown.kept.Add(1)
+	}
+	j.shown.missing.Add(max(0, j.end-j.next))
+	return nil
+}
+
+// rebuild makes the restore one of a twin, from the start of the log.
+func (j *restore) rebuild(start int64) error {
+	twin, err := j.partition.Rebuild(j.ctx)
+	if err != nil {
+		return err
+	}
+	j.shown.rebuilt.Add(1)
+	j.twin, j.target, j.next = twin, twin, start
+	return nil
+}
+
+// sourceDeletes is for how long a compacted topic of others is taken to keep deletes: the brokers' default.
+const sourceDeletes = 24 * time.Hour
+
+// planSource is plan for a table whose topic is its changelog. Everything up to the committed offset is stable.
+func (r *restorer) planSource(j *restore) error {
+	start, err := r.offset(j.ctx, r.adm.ListStartOffsets, j.topic, j.number)
+	if err != nil {
+		return err
+	}
+	checkpoint := j.partition.Checkpoint()
+	j.target, j.next, j.end = j.partition, checkpoint.Offset, j.until
+	switch {
+	case checkpoint.Offset < 0:
+		j.shown.restored.Add(1)
+		j.empty, j.next = true, start
+	case checkpoint.Offset == j.end:
+		j.shown.kept.Add(1)
+	case checkpoint.Offset > j.end, checkpoint.Offset < start, time.Since(checkpoint.At) > sourceDeletes/2:
+		// The group was set back, or the topic does not have everything that would have to be made up for.
+		r.log.Warn("kept state does not fit its topic and is built anew", "store", j.store.Name, "partition", j.number,
+			"topic", j.topic, "checkpoint", checkpoint.Offset, "written", checkpoint.At, "committed", j.until, "log start", start)
+		if err := j.rebuild(start); err != nil {
+			return err
+		}
 	default:
 		j.shown.kept.Add(1)
 	}
@@ -289,8 +336,22 @@ func (j *restore) take(p *kgo.FetchPartition) (done bool, err error) {
 		if rec.Attrs.IsControl() {
 			continue
 		}
-		j.rows = append(j.rows, state.ChangelogRow{Key: rec.Key, Value: rec.Value})
-		j.bytes += int64(len(rec.Key) + len(rec.Value))
+		row := state.ChangelogRow{Key: rec.Key, Value: rec.Value}
+		if j.read != nil {
+			var (
+				in operators.Input
+				ok bool
+			)
+			inputOf(rec, &in)
+			if row, ok, err = j.read(&in); err != nil {
+				return false, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		j.rows = append(j.rows, row)
+		j.bytes += int64(len(row.Key) + len(row.Value))
 	}
 	j.shown.missing.Add(before - j.next)
 	done = j.next >= j.end

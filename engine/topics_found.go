@@ -45,6 +45,22 @@ func lookUp(ctx context.Context, adm *kadm.Client, g *graph.Topology) (*topicsFo
 	return found, found.readSettings(ctx, adm, internal)
 }
 
+// findPartitions tells how many partitions a topic has that a sink chose for a record. It asks the brokers once for each
+// topic.
+func (a *App) findPartitions(topic string) (partitions int32, ok bool, err error) {
+	if n, found := a.chosen.Load(topic); found {
+		return n.(int32), true, nil
+	}
+	ctx, cancel := context.WithTimeout(a.hard, a.cfg.ConnectTimeout)
+	defer cancel()
+	counts, err := countPartitions(ctx, a.adm, []string{topic})
+	if n := counts[topic]; n > 0 {
+		a.chosen.Store(topic, n)
+		return n, true, nil
+	}
+	return 0, false, classify(err)
+}
+
 // readAll finds out which topics there are.
 func (f *topicsFound) readAll(ctx context.Context, adm *kadm.Client) error {
 	details, err := adm.ListTopics(kadm.WithAuthorizedOps(ctx))

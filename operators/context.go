@@ -1,6 +1,9 @@
 package operators
 
 import (
+	"errors"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rivusio/rivusio/state"
@@ -75,14 +78,19 @@ type Runtime interface {
 	Collector() Collector
 	// Partitions returns how many partitions a topic that the topology writes to has.
 	Partitions(topic string) int32
+	// FindPartitions is Partitions for a topic that a sink chose for a record. It may ask the brokers, and it is an error
+	// if there is no such topic or if it belongs to the topology itself.
+	FindPartitions(topic string) (int32, error)
 }
 
 // Scope is what the operators of one task share while a record runs through them. The task sets it.
 type Scope struct {
-	Runtime    Runtime
-	Task       string // name of the task, as in errors: SUBTOPOLOGY_PARTITION
-	Partition  int32
-	StreamTime int64 // largest timestamp of a record processed so far, or NoTime
+	Runtime     Runtime
+	Application string
+	Task        string // name of the task, as in errors: SUBTOPOLOGY_PARTITION
+	Partition   int32
+	Tasks       int32 // of the sub-topology
+	StreamTime  int64 // largest timestamp of a record processed so far, or NoTime
 
 	Origin    Origin
 	HasOrigin bool   // false while no record runs
@@ -109,12 +117,63 @@ func (s *Scope) BeginOther(during string, c *Context, timestamp int64) {
 // Context is one operator's view of its task. It is valid on the task's goroutine only, from instantiation to close.
 type Context struct {
 	Counters
-	name  string
-	scope *Scope
+	name   string
+	scope  *Scope
+	stores []string // that the operator may use
+	hooks  []Hook   // the outermost first
+	closes []func() error
+	side   map[string]any // forwards to outputs of the operator's own
 }
 
-// NewContext makes the context of the operator with this name.
-func NewContext(name string, s *Scope) *Context { return &Context{name: name, scope: s} }
+// NewContext makes the context of the operator with this name, which may use these stores.
+func NewContext(name string, s *Scope, stores ...string) *Context {
+	return &Context{name: name, scope: s, stores: stores}
+}
+
+// Application is the name of the application.
+func (c *Context) Application() string { return c.scope.Application }
+
+// Tasks is how many tasks the operator has, over all instances: they are partitions 0 to Tasks-1.
+func (c *Context) Tasks() int32 { return c.scope.Tasks }
+
+// AddOutput gives the operator an output of its own, by the name of what it forwards to.
+func (c *Context) AddOutput(name string, forward any) {
+	if c.side == nil {
+		c.side = make(map[string]any)
+	}
+	c.side[name] = forward
+}
+
+// Output is what AddOutput was given under that name, or nil.
+func (c *Context) Output(name string) any { return c.side[name] }
+
+// OnClose calls f once when the operator's life ends: when the task stops or moves to another process, and also when it
+// is made anew after an abort. What an operator opened in its init is closed there; the last that was registered first. An
+// error stops the task. A process that is killed calls nothing.
+func (c *Context) OnClose(f func() error) { c.closes = append(c.closes, f) }
+
+// Close calls what was registered with OnClose, once.
+func (c *Context) Close() error {
+	closes := c.closes
+	c.closes = nil
+	var errs []error
+	for _, f := range slices.Backward(closes) {
+		if err := c.close(f); err != nil {
+			c.scope.current = c
+			errs = append(errs, c.scope.failure(err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Context) close(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
 
 // Operator is the name of the operator.
 func (c *Context) Operator() string { return c.name }
@@ -142,7 +201,12 @@ func (c *Context) Commit() { c.scope.Runtime.RequestCommit() }
 
 // Store returns the task's partition of a store that the operator was connected to, or nil. Handles with types, such
 // as topology.KeyValueHandle, are the usual way to it.
-func (c *Context) Store(name string) state.Store { return c.scope.Runtime.Store(name) }
+func (c *Context) Store(name string) state.Store {
+	if !slices.Contains(c.stores, name) {
+		return nil
+	}
+	return c.scope.Runtime.Store(name)
+}
 
 // Fail makes an error of the operator name it, as the errors of its Forward do by themselves.
 func (c *Context) Fail(err error) error {
@@ -185,6 +249,9 @@ func (c *Context) Schedule(interval time.Duration, clock Clock, f func(ms int64)
 // Enter is the door of an operator: it counts what comes in and makes errors and panics name the operator.
 func Enter[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
 	s := c.scope
+	for _, h := range slices.Backward(c.hooks) {
+		f = hooked(h, f)
+	}
 	return func(r *Record[K, V]) error {
 		c.In++
 		caller := s.current

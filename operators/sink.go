@@ -18,12 +18,43 @@ type Partitioner[K, V any] func(dst []int32, k K, v V, partitions int32) []int32
 // key bytes (of a windowed key: of its base key), so other clients find the keys where they expect them; records without a
 // key stay on one partition for some hundred records and then move to the next, for larger batches.
 func Write[K, V any](c *Context, topic string, k serde.Serde[K], v serde.Serde[V], partitioner Partitioner[K, V]) Forward[K, V] {
-	w := &writer[K, V]{
+	return newWriter(c, topic, c.scope.Runtime.Partitions(topic), k, v, partitioner).write
+}
+
+// TopicChooser names the topic of a record. It must be deterministic, or a replay differs.
+type TopicChooser[K, V any] func(k K, v V, r RecordContext) string
+
+// WriteChosen is [Write] to the topic that choose names for each record; the topic must exist. A null value that the serde
+// cannot carry cannot be shown to it: the record is dropped and counted.
+func WriteChosen[K, V any](c *Context, choose TopicChooser[K, V], nulls Nulls[K, V], k serde.Serde[K], v serde.Serde[V], partitioner Partitioner[K, V]) Forward[K, V] {
+	writers := make(map[string]*writer[K, V])
+	var last *writer[K, V]
+	return func(r *Record[K, V]) error {
+		if !nulls.admits(c, r) {
+			return nil
+		}
+		o, ok := c.Origin()
+		topic := choose(r.Key, r.Value, RecordContext{Origin: o, HasOrigin: ok, Timestamp: r.Timestamp, Headers: r.Headers})
+		if last == nil || last.topic != topic {
+			if last = writers[topic]; last == nil {
+				partitions, err := c.scope.Runtime.FindPartitions(topic)
+				if err != nil {
+					return fmt.Errorf("chosen topic %q: %w", topic, err)
+				}
+				last = newWriter(c, topic, partitions, k, v, partitioner)
+				writers[topic] = last
+			}
+		}
+		return last.write(r)
+	}
+}
+
+func newWriter[K, V any](c *Context, topic string, partitions int32, k serde.Serde[K], v serde.Serde[V], partitioner Partitioner[K, V]) *writer[K, V] {
+	return &writer[K, V]{
 		c: c, topic: topic, k: k, v: v, partitioner: partitioner,
-		out: c.scope.Runtime.Collector(), partitions: c.scope.Runtime.Partitions(topic),
+		out: c.scope.Runtime.Collector(), partitions: partitions,
 		base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()},
 	}
-	return w.write
 }
 
 type writer[K, V any] struct {

@@ -1,6 +1,8 @@
 package operators
 
 import (
+	"slices"
+
 	"github.com/rivusio/rivusio/serde"
 )
 
@@ -43,6 +45,9 @@ type Source interface {
 // a null value that the serde cannot carry are not shown to an extractor: they keep their timestamp.
 func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable Undecodable, extract TimestampExtractor[K, V], next Forward[K, V]) func() Source {
 	decode := decoder(k, v)
+	for _, h := range slices.Backward(c.hooks) {
+		next = hooked(h, next)
+	}
 	carriesNull := serde.IsNull(v) != nil
 	return func() Source {
 		return &source[K, V]{c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}

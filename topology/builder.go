@@ -8,7 +8,6 @@ import (
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/serde"
-	"github.com/rivusio/rivusio/state"
 )
 
 // Builder collects the operators of a topology. Its methods and those of the handles they return report no errors:
@@ -16,6 +15,7 @@ import (
 type Builder struct {
 	g        *graph.Topology
 	readings []reading
+	outputs  []*output
 	names    map[string]string // node or store name to what has it
 	errs     []error
 	built    bool
@@ -38,6 +38,7 @@ func (b *Builder) Build() (*Topology, error) {
 	}
 	b.built = true
 	b.checkEnds()
+	b.checkOutputs()
 	b.checkInternal()
 	if len(b.errs) > 0 {
 		return nil, fmt.Errorf("topology %q: %w", b.g.Application, errors.Join(b.errs...))
@@ -166,17 +167,4 @@ func needFunc(b *Builder, n *graph.Node, given bool) {
 	if !given {
 		b.fail("operator %q has a nil function", n.Name)
 	}
-}
-
-// KeyValueStore declares a store for [Stream.Process].
-//
-// Options: [InMemory], [NoChangelog].
-func (b *Builder) KeyValueStore[K, V any](name string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) KeyValueHandle[K, V] {
-	o := b.storeOptions("store "+name, opts, optInMemory|optNoChangelog)
-	if k == nil || v == nil {
-		b.fail("store %q has a nil serde", name)
-	}
-	return KeyValueHandle[K, V]{s: b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
-		return state.NewKeyValue(c, k, v)
-	}}, o)}
 }

@@ -45,6 +45,7 @@ type NodeDescription struct {
 	// Topics of a source that reads several, or the regular expression that they match.
 	ReadsTopics  []string `json:"reads_topics,omitzero"`
 	ReadsPattern string   `json:"reads_pattern,omitzero"`
+	WritesChosen bool     `json:"writes_chosen,omitzero"` // a sink that chooses the topic for each record
 }
 
 // reads is what a source reads, for people: topics, or a pattern.
@@ -65,6 +66,7 @@ type StoreDescription struct {
 	Changelog   string `json:"changelog,omitzero"` // topic; empty for none
 	InMemory    bool   `json:"in_memory,omitzero"`
 	RetentionMs int64  `json:"retention_ms,omitzero"`
+	Source      string `json:"source,omitzero"` // topic that it is restored from in the place of a changelog
 }
 
 // RepartitionDescription is a topic between sub-topologies. Partitions is 0 unless the topology fixes it.
@@ -89,9 +91,13 @@ func (t *Topology) Describe() Description {
 			s.Nodes = append(s.Nodes, describeNode(n))
 		}
 		for _, store := range sub.Stores {
-			s.Stores = append(s.Stores, StoreDescription{
+			of := StoreDescription{
 				Name: store.Name, Kind: store.Kind.String(), Changelog: store.Changelog, InMemory: store.InMemory, RetentionMs: store.RetentionMs,
-			})
+			}
+			if store.Source != nil {
+				of.Source = store.Source.Topic
+			}
+			s.Stores = append(s.Stores, of)
 		}
 		d.SubTopologies = append(d.SubTopologies, s)
 	}
@@ -129,7 +135,7 @@ func describeNode(n *graph.Node) NodeDescription {
 		}
 	}
 	if n.Sink != nil {
-		d.Writes = n.Sink.Topic
+		d.Writes, d.WritesChosen = n.Sink.Topic, n.Sink.Topic == ""
 	}
 	for _, s := range n.Stores {
 		d.Stores = append(d.Stores, s.Name)
@@ -189,6 +195,9 @@ func (n NodeDescription) title() string {
 	case n.Writes != "":
 		kind, details = "Sink", append(details, "topic: "+n.Writes)
 	}
+	if n.WritesChosen {
+		kind, details = "Sink", append(details, "topic: chosen for each record")
+	}
 	title := kind + ": " + n.Name
 	if len(details) > 0 {
 		title += " (" + strings.Join(details, "; ") + ")"
@@ -203,6 +212,9 @@ func (s StoreDescription) title() string {
 	}
 	if s.Changelog != "" {
 		details = append(details, "changelog: "+s.Changelog)
+	}
+	if s.Source != "" {
+		details = append(details, "restored from: "+s.Source)
 	}
 	if s.RetentionMs > 0 {
 		details = append(details, fmt.Sprintf("retention: %d ms", s.RetentionMs))
@@ -311,6 +323,9 @@ func (d Description) draw(on drawing) {
 			}
 			if n.Writes != "" {
 				on.edge(n.Name, topic(n.Writes))
+			}
+			if n.WritesChosen {
+				on.edge(n.Name, topic("chosen by "+n.Name))
 			}
 		}
 	}

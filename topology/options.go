@@ -32,6 +32,8 @@ const (
 	optName optionSet = 1 << iota
 	optUndecodable
 	optTimestamp
+	optStart
+	optSourceChangelog
 	optPartitioner
 	optPartitions
 	optSerdes
@@ -44,7 +46,7 @@ const (
 	optTTL
 	optCombine
 
-	optsSource   = optUndecodable | optTimestamp
+	optsSource   = optUndecodable | optTimestamp | optStart
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
 	optsWindow   = optsKeyValue | optRetention
 )
@@ -57,20 +59,21 @@ type nodeOptions struct {
 }
 
 type storeOptions struct {
-	name         string
-	as           string
-	source       sourceOptions
-	k, v         any // serdes of the store's types
-	inMemory     bool
-	noChangelog  bool
-	retention    time.Duration
-	hasRetention bool
-	emitOnCommit bool
-	history      time.Duration
-	hasHistory   bool
-	ttl          time.Duration
-	hasTTL       bool
-	combine      any // func(a, b A) A of the aggregates
+	name            string
+	as              string
+	source          sourceOptions
+	sourceChangelog bool // the topic of a table is the changelog of its store
+	k, v            any  // serdes of the store's types
+	inMemory        bool
+	noChangelog     bool
+	retention       time.Duration
+	hasRetention    bool
+	emitOnCommit    bool
+	history         time.Duration
+	hasHistory      bool
+	ttl             time.Duration
+	hasTTL          bool
+	combine         any // func(a, b A) A of the aggregates
 }
 
 func (b *Builder) nodeOptions(of string, opts []NodeOption, takes optionSet) (o nodeOptions) {

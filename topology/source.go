@@ -4,10 +4,12 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
 )
 
 // TopicSet says which topics a stream reads. Make one with [Topics] or [Pattern].
@@ -49,6 +51,7 @@ type reading struct {
 type sourceOptions struct {
 	undecodable operators.Undecodable
 	extract     any // operators.TimestampExtractor of the stream's types
+	start       graph.Start
 }
 
 // SourceOption is an option of whatever reads a topic, stream or table.
@@ -75,10 +78,39 @@ func Timestamp[K, V any](f func(k K, v V, r operators.RecordContext, partitionTi
 	return SourceOption{optTimestamp, "Timestamp", func(o *sourceOptions) { o.extract = operators.TimestampExtractor[K, V](f) }}
 }
 
+// StartPosition is where an application begins to read a topic of which it has committed no offset.
+type StartPosition struct{ start graph.Start }
+
+// Earliest is the first record that the brokers have.
+func Earliest() StartPosition { return StartPosition{graph.Start{Kind: graph.Earliest}} }
+
+// Latest is what comes after the start.
+func Latest() StartPosition { return StartPosition{graph.Start{Kind: graph.Latest}} }
+
+// Ago is the first record that is at most so old at the start, by its timestamp on the topic.
+func Ago(d time.Duration) StartPosition { return StartPosition{graph.Start{Kind: graph.Ago, Ago: d}} }
+
+// CommittedOnly is nowhere: the engine refuses to start without a committed offset, for topics whose start somebody sets.
+func CommittedOnly() StartPosition { return StartPosition{graph.Start{Kind: graph.Committed}} }
+
+// StartFrom says where the engine begins to read a partition of a source of which the application has committed no offset. A
+// committed offset is never reset, whatever is said here. Topics of a test driver are new, so there it changes nothing.
+// Default: [Earliest].
+func StartFrom(p StartPosition) SourceOption {
+	return SourceOption{optStart, "StartFrom", func(o *sourceOptions) { o.start = p.start }}
+}
+
+// SourceAsChangelog restores a table's store from the topic that the table is read from, up to the committed offset: it has
+// no changelog topic, and so each record is stored once on the brokers (Kafka Streams' reuse.ktable.source.topics). The topic
+// must keep the last record of each key, so it should be compacted. Default: a changelog topic of its own.
+func SourceAsChangelog() StoreOption {
+	return storeOption{optSourceChangelog, "SourceAsChangelog", func(o *storeOptions) { o.sourceChangelog = true }}
+}
+
 // Stream reads a topic as a stream of records. A topic can be read more than once, but not both as a stream and as a
 // table.
 //
-// Options: [Named], [SkipUndecodable], [Timestamp].
+// Options: [Named], [SkipUndecodable], [Timestamp], [StartFrom].
 func (b *Builder) Stream[K, V any](topic string, k serde.Serde[K], v serde.Serde[V], opts ...NodeOption) Stream[K, V] {
 	return b.StreamOf(Topics(topic), k, v, opts...)
 }
@@ -98,11 +130,37 @@ func (b *Builder) StreamOf[K, V any](topics TopicSet, k serde.Serde[K], v serde.
 // dropped and counted. The rows are kept in the named store. With an empty store name nothing is kept: updates pass
 // through, and Build refuses operators below that need the rows.
 //
-// Options: [SkipUndecodable], [Timestamp], [Versioned], [TTL], and those of a store.
+// Options: [SkipUndecodable], [Timestamp], [StartFrom], [SourceAsChangelog], [Versioned], [TTL], and those of a store.
 func (b *Builder) Table[K, V any](topic, store string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) Table[K, V] {
-	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optsSource|optVersioned|optTTL)
+	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optsSource|optSourceChangelog|optVersioned|optTTL)
 	n := read(b, Topics(topic), "table", nodeOptions{source: o.source}, k, v)
-	return table(Stream[K, V]{b: b, from: n, k: k, v: v}, "table", store, o)
+	t := table(Stream[K, V]{b: b, from: n, k: k, v: v}, "table", store, o)
+	if o.sourceChangelog {
+		b.sourceAsChangelog(topic, store, o, operators.SourceRows(n.Name, topic, k, v, o.source.undecodable, extractorOf[K, V](o.source), t.k, t.v))
+	}
+	return t
+}
+
+func (b *Builder) sourceAsChangelog(topic, store string, o storeOptions, reader func(int32) func(*operators.Input) (state.ChangelogRow, bool, error)) {
+	s := b.g.Store(store)
+	switch {
+	case s == nil:
+		b.fail("Table of %s has the option SourceAsChangelog, but no store name", topic)
+	case o.noChangelog:
+		b.fail("Table of %s has the options SourceAsChangelog and NoChangelog", topic)
+	case o.hasHistory, o.hasTTL:
+		b.fail("Table of %s has the option SourceAsChangelog, but the topic does not hold what Versioned and TTL make of its rows", topic)
+	case o.source.start != graph.Start{}:
+		b.fail("Table of %s has the option SourceAsChangelog, so it must be read from the start of the topic: StartFrom would leave rows out", topic)
+	default:
+		s.Changelog, s.Source = "", &graph.SourceChangelog{Topic: topic, Reader: reader}
+	}
+}
+
+// extractorOf is the extractor of a source, nil if it has none, or one of other types, which is reported elsewhere.
+func extractorOf[K, V any](o sourceOptions) operators.TimestampExtractor[K, V] {
+	extract, _ := o.extract.(operators.TimestampExtractor[K, V])
+	return extract
 }
 
 // read adds the source of topics, or finds the one that reads them in the same way.
@@ -120,9 +178,15 @@ func read[K, V any](b *Builder, topics TopicSet, what string, o nodeOptions, k s
 			b.fail("topic %q is read as a %s and as a %s", src, r.what, what)
 		case r.o.extract != nil || o.source.extract != nil:
 			b.fail("topic %q is read twice, and with the option Timestamp: read it once and use the stream twice", src)
+		case r.o.start != o.source.start:
+			b.fail("topic %q is read from two start positions", src)
 		case r.o == o.source && o.name == "" && same(r.k, k) && same(r.v, v):
 			return r.node
 		}
+	}
+	src.Start = o.source.start
+	if src.Start.Ago < 0 {
+		b.fail("topic %q is read from a time in the future: StartFrom(Ago(%v))", src, src.Start.Ago)
 	}
 	n := source(b, src, o.name, o.source, k, v)
 	b.readings = append(b.readings, reading{source: src, what: what, node: n, k: k, v: v, o: o.source})

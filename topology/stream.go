@@ -1,9 +1,7 @@
 package topology
 
 import (
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -209,17 +207,6 @@ func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V
 	})
 }
 
-// To writes the stream to a topic.
-//
-// Options: [Named], [Partitioner].
-func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
-	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner)
-	if err := checkName(topic); err != nil {
-		s.b.fail("topic name %w", err)
-	}
-	sink(s.b, topic, "sink", o, s.k, s.v, s.from)
-}
-
 // Repartition sends the stream through the topic APPLICATION-NAME-repartition, so that all records of a key come to one
 // task. Records with a null key are dropped without being counted, unless a left join works on what comes out, as in
 // Kafka Streams.
@@ -275,53 +262,6 @@ func (s Stream[K, V]) MarkAsPartitioned() Stream[K, V] {
 func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
 	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue|optVersioned|optTTL)
 	return table(s.grouped(store, "ToTable"), "to-table", store, o)
-}
-
-// Process is the way to write an operator. init runs once for each task; what it returns handles each record, on the
-// task's goroutine, and hands results to forward. Records with nulls come as they are, see [operators.Record]. The
-// stores must be given here and are used through their handles. Nothing is repartitioned in front of Process.
-func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forward operators.Forward[K2, V2]) (operators.Forward[K, V], error), stores ...StoreHandle) Stream[K2, V2] {
-	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
-	n := s.b.node("process", "", s.from)
-	needFunc(s.b, n, init != nil)
-	for _, h := range stores {
-		if st := h.store(); st == nil {
-			s.b.fail("operator %q was given a store handle that no builder made", n.Name)
-		} else {
-			connect(st, n)
-		}
-	}
-	n.Make = func(in *graph.Instance) any {
-		c := in.Context(n)
-		process, err := initialise(c, init, operators.Remark(nulls(k, v), graph.Next[K2, V2](in, n)))
-		return entered(in, c, process, err)
-	}
-	to := s.as(n, k, v)
-	to.rekeyed = true
-	return to
-}
-
-// entered is the door of an operator that could not be made if err is not nil: then the task is not made either.
-func entered[K, V any](in *graph.Instance, c *operators.Context, process operators.Forward[K, V], err error) operators.Forward[K, V] {
-	if err != nil {
-		in.Fail(c.Fail(err))
-		return func(*operators.Record[K, V]) error { return err }
-	}
-	return operators.Enter(c, process)
-}
-
-// initialise calls the init of a processor.
-func initialise[K, V, K2, V2 any](c *operators.Context, init func(*operators.Context, operators.Forward[K2, V2]) (operators.Forward[K, V], error), next operators.Forward[K2, V2]) (process operators.Forward[K, V], err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &operators.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	process, err = init(c, next)
-	if err == nil && process == nil {
-		err = errors.New("init returned no function")
-	}
-	return process, err
 }
 
 // JoinTable joins each record with the present row of its key in the table. See [operators.JoinTable]. If the key may

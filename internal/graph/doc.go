@@ -4,7 +4,7 @@
 // Rules that the runtimes rely on:
 //
 //	G1  A Topology is immutable once Finish returned it, so any number of tasks may read it at once.
-//	G2  Types are erased once for each node and task, when [Instantiate] makes the operators, and never for a record.
+//	G2  Types are erased once for each node and task, when [Instance.Make] makes the operators, and never for a record.
 //	G3  Nothing durable depends on a position: topics, changelogs and state are found by names that the user gave.
 //
 // It does not check types (the builder does), and it knows neither broker nor task.

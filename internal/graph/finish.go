@@ -11,11 +11,14 @@ import (
 func (t *Topology) Finish() {
 	group := components(t)
 	t.SubTopologies = nil
+	for _, g := range t.Globals {
+		g.topology = t
+	}
 	subs := make(map[int]*SubTopology)
 	for _, n := range t.Nodes {
 		sub := subs[group[n.ID]]
 		if sub == nil {
-			sub = &SubTopology{ID: len(t.SubTopologies)}
+			sub = &SubTopology{ID: len(t.SubTopologies), topology: t}
 			subs[group[n.ID]] = sub
 			t.SubTopologies = append(t.SubTopologies, sub)
 		}
@@ -40,7 +43,7 @@ func (s *SubTopology) add(n *Node) {
 	if n.Source != nil {
 		s.Sources = append(s.Sources, n.Source.Topics...)
 	}
-	if n.Sink != nil {
+	if n.Sink != nil && n.Sink.Topic != "" {
 		s.Sinks = append(s.Sinks, n.Sink.Topic)
 	}
 }
@@ -113,6 +116,9 @@ func (s *SubTopology) hash() uint64 {
 		}
 	}
 	for _, store := range s.Stores {
+		if store.Source != nil {
+			fmt.Fprintf(h, "c%s\x00", store.Source.Topic)
+		}
 		fmt.Fprintf(h, "s%s\x00%d\x00%s\x00%d\x00", store.Name, store.Kind, store.Changelog, store.RetentionMs)
 	}
 	return h.Sum64()

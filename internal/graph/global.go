@@ -21,11 +21,16 @@ type Global struct {
 	Open func(c state.Config) state.Store
 	// View makes a view of it for a task.
 	View func(s *state.Shared, b *state.Budget) state.View
+
+	topology *Topology
 }
 
-// Instantiate makes the operators that feed the store. The scope's Runtime must give the store.
-func (g *Global) Instantiate(scope *operators.Scope) (*Instance, error) {
-	return Instantiate(new(Plan), &SubTopology{ID: -1, Nodes: g.Nodes}, scope)
+// Topology is what the store is a part of.
+func (g *Global) Topology() *Topology { return g.topology }
+
+// NewInstance is the operators that feed the store, before they are made. The scope's Runtime must give the store.
+func (g *Global) NewInstance(scope *operators.Scope) *Instance {
+	return NewInstance(&SubTopology{ID: -1, Nodes: g.Nodes, topology: g.topology}, scope)
 }
 
 // EveryNode gives the nodes of all sub-topologies, by declaration, and then those that feed global stores.

@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
@@ -16,6 +18,7 @@ type Topology struct {
 	Globals       []*Global
 	Repartitions  []*Repartition
 	CoPartitions  []CoPartition
+	Wrappers      []operators.Wrapper // of every operator, the outermost first
 	SubTopologies []*SubTopology
 }
 
@@ -30,6 +33,7 @@ type Node struct {
 	Globals  []*Global // that the node joins with
 	Source   *Source   // nil if the node reads no topic
 	Sink     *Sink     // nil if the node writes no topic
+	Side     bool      // an output of its own of a processor: its parent does not forward to it with the other children
 
 	// Make makes the operator for a task: a func() operators.Source for a source, called for each of its topics, else an
 	// operators.Forward of the node's input types. It gets those of its children from [Next] and [Made].
@@ -41,6 +45,24 @@ type Source struct {
 	Topics   []string // sorted; nil with a Pattern
 	Pattern  *Pattern // the topics are those that it matches on the brokers, see [Plan]; nil with Topics
 	Internal bool     // a repartition topic of this topology
+	Start    Start
+}
+
+// StartKind says where an application that has committed no offset of a partition begins to read it.
+type StartKind uint8
+
+// The kinds of starts.
+const (
+	Earliest StartKind = iota
+	Latest
+	Ago       // at the first record that is not older than a time before now
+	Committed // nowhere: it is an error
+)
+
+// Start says where reading begins without a committed offset.
+type Start struct {
+	Kind StartKind
+	Ago  time.Duration
 }
 
 // Reads reports whether a source would read a topic of that name.
@@ -58,8 +80,8 @@ func (s *Source) String() string {
 
 // Sink says what a node writes.
 type Sink struct {
-	Topic    string
-	Internal bool // a repartition topic of this topology
+	Topic    string // "" if the sink chooses one for each record
+	Internal bool   // a repartition topic of this topology
 }
 
 // Store is a store of the topology; every task of its sub-topology has one partition of it.
@@ -68,11 +90,22 @@ type Store struct {
 	Kind      state.Kind
 	Changelog string // name of its changelog topic; "" for none
 	InMemory  bool   // kept in memory, restored from the changelog at every start
+	// Source, if not nil, is what the store is restored from in the place of a changelog.
+	Source *SourceChangelog
 	// RetentionMs is how long a window store keeps a window after its start; 0 for other kinds.
 	RetentionMs int64
 	Nodes       []*Node // those that use it
 	// Open makes one partition of the store.
 	Open func(c state.Config) state.Store
+}
+
+// SourceChangelog is a topic that is read as a table and holds the table's rows: all up to the committed offset are the
+// store.
+type SourceChangelog struct {
+	Topic string
+	// Reader reads a partition of the topic from its start: it makes of each record what the changelog of the store would
+	// have; ok is false if the record is no row.
+	Reader func(partition int32) func(in *operators.Input) (row state.ChangelogRow, ok bool, err error)
 }
 
 // Repartition is a topic through which records move to the partition of their new key.
@@ -97,10 +130,16 @@ type SubTopology struct {
 	Sources []string // topics that it reads by name, sorted; [Plan.Sources] are those of patterns too
 	Sinks   []string // topics that it writes, sorted
 	Hash    uint64   // changes when anything changes that tasks of other instances must agree on
+
+	topology *Topology
 }
+
+// Topology is what the sub-topology is a part of.
+func (s *SubTopology) Topology() *Topology { return s.topology }
 
 // Instance is the operators of one task.
 type Instance struct {
+	sub    *SubTopology
 	Scope  *operators.Scope
 	Inputs map[string][]operators.Source // by topic, in the order of declaration
 
@@ -110,16 +149,22 @@ type Instance struct {
 	err      error
 }
 
-// Instantiate makes the operators of a sub-topology for a task. The scope's Runtime must give its stores. It returns what
-// an operator's own initialisation failed with; panics of user code are the caller's to recover.
-func Instantiate(plan *Plan, sub *SubTopology, scope *operators.Scope) (*Instance, error) {
-	in := &Instance{
+// NewInstance is the operators of a sub-topology for a task, before they are made. The scope's Runtime must give its
+// stores.
+func NewInstance(sub *SubTopology, scope *operators.Scope) *Instance {
+	return &Instance{
+		sub:      sub,
 		Scope:    scope,
 		Inputs:   make(map[string][]operators.Source),
 		contexts: make(map[*Node]*operators.Context),
 		made:     make(map[*Node]any),
 	}
-	for _, n := range sub.Nodes {
+}
+
+// Make makes the operators. It returns what an operator's own initialisation failed with; panics of user code are the
+// caller's to recover. Either way what was made must be closed.
+func (in *Instance) Make(plan *Plan) error {
+	for _, n := range in.sub.Nodes {
 		in.Context(n)
 		if n.Source != nil {
 			source := in.Made(n).(func() operators.Source)
@@ -128,13 +173,21 @@ func Instantiate(plan *Plan, sub *SubTopology, scope *operators.Scope) (*Instanc
 			}
 		}
 	}
-	if in.err != nil {
-		return nil, in.err
-	}
-	return in, nil
+	return in.err
 }
 
-// Fail makes [Instantiate] return an error; the first one counts.
+// Close ends the life of the operators: it calls what they registered for that, once, in the reverse order.
+func (in *Instance) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(in.Contexts) {
+		if err := c.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Fail makes [Instance.Make] return an error; the first one counts.
 func (in *Instance) Fail(err error) {
 	if in.err == nil {
 		in.err = err
@@ -145,7 +198,12 @@ func (in *Instance) Fail(err error) {
 func (in *Instance) Context(n *Node) *operators.Context {
 	c := in.contexts[n]
 	if c == nil {
-		c = operators.NewContext(n.Name, in.Scope)
+		stores := make([]string, len(n.Stores))
+		for i, s := range n.Stores {
+			stores[i] = s.Name
+		}
+		c = operators.NewContext(n.Name, in.Scope, stores...)
+		c.Wrap(n.Op, in.sub.topology.Wrappers)
 		in.contexts[n] = c
 		in.Contexts = append(in.Contexts, c)
 	}
@@ -164,9 +222,11 @@ func (in *Instance) Made(n *Node) any {
 
 // Next is what a node forwards to: all its children, which must take records of these types.
 func Next[K, V any](in *Instance, n *Node) operators.Forward[K, V] {
-	next := make([]operators.Forward[K, V], len(n.Children))
-	for i, child := range n.Children {
-		next[i] = in.Made(child).(operators.Forward[K, V])
+	next := make([]operators.Forward[K, V], 0, len(n.Children))
+	for _, child := range n.Children {
+		if !child.Side {
+			next = append(next, in.Made(child).(operators.Forward[K, V]))
+		}
 	}
 	return operators.Fan(next...)
 }
@@ -198,7 +258,7 @@ func (t *Topology) HasPatterns() bool {
 // ExternalSinks are the topics outside of the topology that it writes, sorted.
 func (t *Topology) ExternalSinks() []string {
 	return t.topics(func(n *Node) []string {
-		if n.Sink == nil || n.Sink.Internal {
+		if n.Sink == nil || n.Sink.Internal || n.Sink.Topic == "" {
 			return nil
 		}
 		return []string{n.Sink.Topic}

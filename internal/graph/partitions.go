@@ -35,6 +35,16 @@ func (p *Plan) TopicsOf(s *Source) []string {
 	return s.Topics
 }
 
+// Start is where a sub-topology begins to read a topic of which nothing is committed.
+func (p *Plan) Start(sub *SubTopology, topic string) Start {
+	for _, n := range sub.Nodes {
+		if n.Source != nil && slices.Contains(p.TopicsOf(n.Source), topic) {
+			return n.Source.Start
+		}
+	}
+	return Start{}
+}
+
 // Inputs are all topics that the topology reads, internal ones too, sorted.
 func (p *Plan) Inputs() []string {
 	topics := slices.Concat(p.Sources...)

@@ -112,6 +112,10 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 	t, err := task.New(task.Config{
 		Plan: r.plan, SubTopology: sub, Partition: partition, Stores: stores, Globals: r.byGlobal, Budget: r.budget,
 		Collector: collector{r.cfg.Broker},
+		FindPartitions: func(topic string) (int32, bool, error) {
+			n, ok := r.cfg.Broker.Partitions(topic)
+			return n, ok, nil
+		},
 		WallClock: func() int64 { return r.nowMs },
 		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
 		Metadata:  r.metadata(sub, partition),
@@ -155,10 +159,13 @@ func (r *Runtime) acquire(s *graph.Store, partition int32) (state.Partition, err
 			return nil, err
 		}
 	}
-	if s.Changelog == "" {
-		return p, nil
+	switch {
+	case s.Source != nil:
+		return p, r.restoreFromSource(s, p)
+	case s.Changelog != "":
+		return p, r.restore(s, p)
 	}
-	return p, r.restore(s, p)
+	return p, nil
 }
 
 // restoreRows is how many changelog records are restored at once.
@@ -186,6 +193,42 @@ func (r *Runtime) restore(s *graph.Store, p state.Partition) error {
 			r.restored[s.Name] += len(rows)
 			rows = rows[:0]
 		}
+	}
+	return nil
+}
+
+// restoreFromSource restores a table from the topic that it is made of, up to the committed offset.
+func (r *Runtime) restoreFromSource(s *graph.Store, p state.Partition) error {
+	partition := p.ID().Partition
+	if partition >= r.plan.Partitions[s.Source.Topic] {
+		return nil
+	}
+	l, err := r.cfg.Broker.log(s.Source.Topic, partition)
+	if err != nil {
+		return err
+	}
+	from, to := max(0, p.Checkpoint().Offset), r.cfg.Broker.Committed(r.cfg.Graph.Application, s.Source.Topic, partition)
+	if from > to {
+		return fmt.Errorf("its state is complete up to offset %d of topic %q, of which %d is committed", from, s.Source.Topic, to)
+	}
+	read := s.Source.Reader(partition)
+	var rows []state.ChangelogRow
+	for i := from; i < to; i++ {
+		e := &l.entries[i]
+		if e.aborted {
+			continue
+		}
+		row, ok, err := read(&e.Input)
+		if err != nil {
+			return err
+		}
+		if ok {
+			rows = append(rows, row)
+		}
+	}
+	r.restored[s.Name] += len(rows)
+	if err := p.Restore(rows, to); err != nil {
+		return fmt.Errorf("restore from topic %q: %w", s.Source.Topic, err)
 	}
 	return nil
 }

@@ -57,13 +57,13 @@ func NewGlobal(cfg GlobalConfig) (*Global, error) {
 		g.positions[i] = p.Checkpoint().Offset
 	}
 	copy(g.applied, g.positions)
-	g.scope = operators.Scope{Runtime: (*globalRuntime)(g), Task: "global"}
+	g.scope = operators.Scope{Runtime: (*globalRuntime)(g), Application: cfg.Global.Topology().Application, Task: "global", Tasks: 1}
 	g.store = cfg.Global.Open(state.Config{
 		Name: cfg.Global.Name, Partition: rows, Budget: cfg.Budget, Timestamp: func() int64 { return g.scope.Timestamp },
 	})
 	g.restored = g.store.Times().Task
 	if err := g.instantiate(); err != nil {
-		return nil, errors.Join(err, g.store.Close())
+		return nil, errors.Join(err, g.in.Close(), g.store.Close())
 	}
 	g.stats.init(g.in)
 	return g, nil
@@ -77,7 +77,8 @@ func (g *Global) instantiate() (err error) {
 	}()
 	g.scope.StreamTime, g.refused = g.restored, nil
 	g.scope.BeginOther("at its start", nil, max(0, g.restored))
-	if g.in, err = g.cfg.Global.Instantiate(&g.scope); err != nil {
+	g.in = g.cfg.Global.NewInstance(&g.scope)
+	if err := g.in.Make(new(graph.Plan)); err != nil {
 		return err
 	}
 	g.sources = g.in.Inputs[g.cfg.Global.Topic]
@@ -163,7 +164,7 @@ func (g *Global) Forget(ctx context.Context, b state.Backend) error {
 func (g *Global) Abort() error {
 	g.store.Abort()
 	copy(g.positions, g.applied)
-	err := g.instantiate()
+	err := errors.Join(g.closeOperators(), g.instantiate())
 	g.stats.rebase()
 	return err
 }
@@ -174,12 +175,18 @@ func (g *Global) Store() state.Store { return g.store }
 // Stats are the counters of the operators as of the last apply. They may be read from any goroutine.
 func (g *Global) Stats() []NodeStats { return g.stats.snapshot() }
 
-// Close releases the memory. The backend's partitions are the runtime's to release.
+func (g *Global) closeOperators() error {
+	g.scope.BeginOther("at its close", nil, max(0, g.scope.StreamTime))
+	return g.in.Close()
+}
+
+// Close ends the operators and releases the memory. The backend's partitions are the runtime's to release.
 func (g *Global) Close() error {
-	if err := g.store.Close(); err != nil {
-		return fmt.Errorf("close global store %q: %w", g.Name(), err)
+	err := g.closeOperators()
+	if failed := g.store.Close(); failed != nil {
+		err = errors.Join(err, fmt.Errorf("close global store %q: %w", g.Name(), failed))
 	}
-	return nil
+	return err
 }
 
 // globalRuntime is a Global as its operators see it.
@@ -197,6 +204,10 @@ func (r *globalRuntime) RequestCommit()                 {} // everything is appl
 func (r *globalRuntime) WallClock() int64               { return r.cfg.WallClock() }
 func (r *globalRuntime) Collector() operators.Collector { return nil }
 func (r *globalRuntime) Partitions(topic string) int32  { return 0 }
+
+func (r *globalRuntime) FindPartitions(string) (int32, error) {
+	return 0, errors.New("the processor of a global store forwards nothing")
+}
 
 // Schedule implements [operators.Runtime]. As in Kafka Streams (GlobalProcessorContextImpl) there is none: what a restart
 // finds depends on records alone.

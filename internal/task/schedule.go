@@ -1,6 +1,8 @@
 package task
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -47,6 +49,26 @@ func (r *runtime) RequestCommit()                 { r.commit = true }
 func (r *runtime) WallClock() int64               { return r.nowMs }
 func (r *runtime) Collector() operators.Collector { return r.cfg.Collector }
 func (r *runtime) Partitions(topic string) int32  { return r.cfg.Plan.Partitions[topic] }
+
+func (r *runtime) FindPartitions(topic string) (int32, error) {
+	if topic == "" {
+		return 0, errors.New("its name is empty")
+	}
+	if slices.ContainsFunc(r.cfg.Plan.Internal, func(t graph.InternalTopic) bool { return t.Name == topic }) {
+		return 0, errors.New("it is an internal topic of the application")
+	}
+	n, ok := r.cfg.Plan.Partitions[topic]
+	if !ok && r.cfg.FindPartitions != nil {
+		var err error
+		if n, ok, err = r.cfg.FindPartitions(topic); err != nil {
+			return 0, err
+		}
+	}
+	if !ok {
+		return 0, errors.New("it does not exist")
+	}
+	return n, nil
+}
 
 func (r *runtime) Schedule(c *operators.Context, interval time.Duration, clock operators.Clock, f func(int64) error) *operators.Schedule {
 	s := &schedule{c: c, clock: clock, intervalMs: max(1, interval.Milliseconds()), f: f}

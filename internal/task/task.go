@@ -38,6 +38,9 @@ type Config struct {
 	Globals   Globals // those of the topology; nil if it has none
 	Budget    *state.Budget
 	Collector Collector
+	// FindPartitions tells how many partitions a topic has that the plan does not know. It may wait. Nil: such topics do not
+	// exist.
+	FindPartitions func(topic string) (partitions int32, ok bool, err error)
 	// WallClock is the time of day in ms since the epoch; the task calls it once for each round, not for each record.
 	WallClock func() int64
 	// MaxIdleMs is how long (wall clock) an input that is read up to its end is waited for. Negative: not at all, and
@@ -65,6 +68,7 @@ type Task struct {
 	// extracting says that a source has an extractor of timestamps.
 	extracting bool
 	restored   int64
+	logs       bool // a store has a changelog, which keeps the task's time too
 	stats      stats
 }
 
@@ -79,7 +83,10 @@ func New(cfg Config) (*Task, error) {
 			t.restored = max(t.restored, stream)
 		}
 	}
-	t.scope = operators.Scope{Runtime: (*runtime)(t), Task: t.id.String(), Partition: cfg.Partition}
+	t.scope = operators.Scope{
+		Runtime: (*runtime)(t), Application: cfg.SubTopology.Topology().Application, Task: t.id.String(), Partition: cfg.Partition,
+		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID],
+	}
 	for _, s := range cfg.SubTopology.Stores {
 		store := s.Open(state.Config{
 			Name: s.Name, Partition: cfg.Stores[s.Name], Budget: cfg.Budget, Changelog: s.Changelog != "",
@@ -87,10 +94,11 @@ func New(cfg Config) (*Task, error) {
 		})
 		t.stores = append(t.stores, store)
 		t.byName[s.Name] = store
+		t.logs = t.logs || s.Changelog != ""
 		t.restored = max(t.restored, store.Times().Task)
 	}
 	if err := t.instantiate(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, t.in.Close())
 	}
 	t.stats.init(t.in)
 	return t, nil
@@ -106,8 +114,8 @@ func (t *Task) instantiate() (err error) {
 	t.scope.StreamTime, t.sched = t.restored, nil
 	t.scope.Forget()
 	t.scope.BeginOther("at its start", nil, max(0, t.restored))
-	t.in, err = graph.Instantiate(t.cfg.Plan, t.cfg.SubTopology, &t.scope)
-	if err != nil {
+	t.in = graph.NewInstance(t.cfg.SubTopology, &t.scope)
+	if err := t.in.Make(t.cfg.Plan); err != nil {
 		return err
 	}
 	for _, in := range t.inputs {
@@ -252,7 +260,7 @@ func (t *Task) Positions() []Position {
 		switch {
 		case in.extracts != nil:
 			p.Metadata = metadata(t.scope.StreamTime, in.time)
-		case i == 0 && len(t.stores) == 0:
+		case i == 0 && !t.logs:
 			p.Metadata = metadata(t.scope.StreamTime, operators.NoTime)
 		}
 		positions = append(positions, p)
@@ -260,14 +268,30 @@ func (t *Task) Positions() []Position {
 	return positions
 }
 
+// positionOf is the position of an input, or -1.
+func (t *Task) positionOf(topic string) int64 {
+	for _, in := range t.inputs {
+		if in.topic == topic {
+			return in.next()
+		}
+	}
+	return -1
+}
+
+// Touch makes the next commit write the positions, although nothing was processed.
+func (t *Task) Touch() { t.touched = true }
+
 // Committed is the last step of a commit that succeeded. end gives the offset of a changelog partition up to which
 // (exclusive) it holds what Prepare sent. The generations returned are to be applied to the backend, in this order.
 func (t *Task) Committed(end func(topic string, partition int32) int64) []*state.Generation {
 	var pending []*state.Generation
 	for i, s := range t.stores {
 		offset := int64(-1)
-		if topic := t.cfg.SubTopology.Stores[i].Changelog; topic != "" {
-			offset = end(topic, t.id.Partition)
+		switch of := t.cfg.SubTopology.Stores[i]; {
+		case of.Source != nil:
+			offset = t.positionOf(of.Source.Topic)
+		case of.Changelog != "":
+			offset = end(of.Changelog, t.id.Partition)
 		}
 		s.Commit(offset)
 		pending = append(pending, s.Pending()...)
@@ -289,14 +313,21 @@ func (t *Task) Abort() error {
 		in.reset()
 	}
 	t.touched, t.commit = false, false
-	err := t.instantiate()
+	t.stats.publish(t.in)
+	err := errors.Join(t.closeOperators(), t.instantiate())
 	t.stats.rebase()
 	return err
 }
 
-// Close releases the task's memory. The backend's partitions are the runtime's to release.
+// closeOperators ends the operators' life.
+func (t *Task) closeOperators() error {
+	t.scope.BeginOther("at its close", nil, max(0, t.scope.StreamTime))
+	return t.in.Close()
+}
+
+// Close ends the operators and releases the task's memory. The backend's partitions are the runtime's to release.
 func (t *Task) Close() error {
-	var errs []error
+	errs := []error{t.closeOperators()}
 	for _, s := range t.stores {
 		if err := s.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close store %q of task %s: %w", s.Name(), t.id, err))

@@ -165,6 +165,14 @@ func (d *Driver) Restart(s State) {
 	d.check(d.runtime.Run())
 }
 
+// Abort forgets what was not committed and processes it again, as the engine does after a failed transaction. It also ends
+// the failure that [InputTopic.SendErr] returned.
+func (d *Driver) Abort() {
+	d.t.Helper()
+	d.check(d.runtime.Abort())
+	d.check(d.runtime.Run())
+}
+
 // AddTopic makes a topic while the topology runs: everything is committed, and then the topology looks at the topics
 // anew, as it does on a broker. State stays.
 func (d *Driver) AddTopic(name string, partitions int) {

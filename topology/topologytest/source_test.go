@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
@@ -218,5 +219,85 @@ func TestExtractedTimestampsSurviveAnAbort(t *testing.T) {
 	d.Commit()
 	if got := fmt.Sprint(topologytest.Output(d, "out", serde.String, serde.String).ReadAll()); got != "[k=a@50@50 k=b@90@90 k=c@90]" {
 		t.Errorf("records are %s", got)
+	}
+}
+
+// A table whose topic is its changelog is after the loss of a disk what it was, at any commit.
+func TestSourceAsChangelog(t *testing.T) {
+	topo := build(t, func(b *topology.Builder) {
+		rows := b.Table("rows", "rows", serde.String, serde.String, topology.SourceAsChangelog(), topology.Timestamp(byValue), topology.SkipUndecodable(),
+			topology.StoreSerdes(serde.String, serde.JSON[string]()))
+		b.Stream("in", serde.String, serde.String).JoinTable(rows, func(_, v, row string) string { return v + row }).To("out")
+	})
+	if got := topo.Describe().String(); !strings.Contains(got, "Store: rows (key-value; restored from: rows)") || strings.Contains(got, "changelog") {
+		t.Errorf("description is %s", got)
+	}
+	d := topologytest.New(t, topo, topologytest.Partitions(2), topologytest.CommitEvery(4))
+	rows := topologytest.Input(d, "rows", serde.String, serde.String)
+	store := topologytest.KeyValue[string, string](d, "rows")
+	for i := range 100 {
+		k := fmt.Sprint("k", i*7%13)
+		switch i % 5 {
+		case 0:
+			rows.Delete(k)
+		case 1:
+			rows.Send("", "", topologytest.NullKey())
+		case 2:
+			rows.Send(k, "x@-5") // dropped, so the row before it stays
+		case 3:
+			rows.Send(k, fmt.Sprint("v@", 1000-i))
+		default:
+			rows.Send(k, "now")
+		}
+		if i%9 != 0 {
+			continue
+		}
+		d.Commit()
+		want := store.All()
+		d.Restart(topologytest.EmptyState)
+		if got := store.All(); !slices.Equal(got, want) || len(got) > 0 && d.Restored("rows") == 0 {
+			t.Fatalf("after %d records: restored %v\nwant %v", i+1, got, want)
+		}
+		d.Restart(topologytest.KeptState)
+		if got := store.All(); !slices.Equal(got, want) || d.Restored("rows") > 0 {
+			t.Fatalf("after %d records: kept %v\nwant %v", i+1, got, want)
+		}
+	}
+	if len(store.All()) < 3 {
+		t.Errorf("the table has %v only", store.All())
+	}
+}
+
+func TestSourceAsChangelogMistakes(t *testing.T) {
+	str := serde.String
+	for want, add := range map[string]func(b *topology.Builder){
+		`Table of t has the option SourceAsChangelog, but no store name`: func(b *topology.Builder) {
+			b.Table("t", "", str, str, topology.SourceAsChangelog())
+		},
+		`Table of t has the options SourceAsChangelog and NoChangelog`: func(b *topology.Builder) {
+			b.Table("t", "t", str, str, topology.SourceAsChangelog(), topology.NoChangelog())
+		},
+		`StartFrom would leave rows out`: func(b *topology.Builder) {
+			b.Table("t", "t", str, str, topology.SourceAsChangelog(), topology.StartFrom(topology.Latest()))
+		},
+		`aggregation n does not take the option SourceAsChangelog`: func(b *topology.Builder) {
+			b.Stream("t", str, str).GroupByKey().Count("n", topology.SourceAsChangelog())
+		},
+		`topic "t" is read from two start positions`: func(b *topology.Builder) {
+			b.Stream("t", str, str, topology.StartFrom(topology.Latest())).To("out")
+			b.Stream("t", str, str).To("out")
+		},
+		`topic "t" is read from a time in the future: StartFrom(Ago(-1s))`: func(b *topology.Builder) {
+			b.Stream("t", str, str, topology.StartFrom(topology.Ago(-time.Second))).To("out")
+		},
+		`To out does not take the option StartFrom`: func(b *topology.Builder) {
+			b.Stream("t", str, str).To("out", topology.StartFrom(topology.Latest()))
+		},
+	} {
+		b := topology.NewBuilder("app")
+		add(b)
+		if _, err := b.Build(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v\nwant %s", err, want)
+		}
 	}
 }

@@ -1,0 +1,35 @@
+package topology
+
+import (
+	"github.com/rivusio/rivusio/internal/graph"
+	"github.com/rivusio/rivusio/operators"
+)
+
+// To writes the stream to a topic.
+//
+// Options: [Named], [Partitioner].
+func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
+	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner)
+	if err := checkName(topic); err != nil {
+		s.b.fail("topic name %w", err)
+	}
+	sink(s.b, topic, "sink", o, s.k, s.v, s.from)
+}
+
+// ToChosen writes each record to the topic that choose names for it (Kafka Streams' TopicNameExtractor). The topics must
+// exist: a name without one stops the task, and so does an internal topic of the application. choose must depend on its
+// arguments only, or a replay differs. A null value that the serde cannot carry is dropped and counted.
+//
+// Options: [Named], [Partitioner].
+func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) string, opts ...NodeOption) {
+	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner)
+	n := s.b.node("sink", o.name, s.from)
+	n.Sink = &graph.Sink{}
+	needFunc(s.b, n, choose != nil)
+	needSerdes(s.b, n, s.k, s.v)
+	partitioner := partitionerOf[K, V](s.b, n, o)
+	n.Make = func(in *graph.Instance) any {
+		c := in.Context(n)
+		return operators.Enter(c, operators.WriteChosen(c, choose, s.nulls(), s.k, s.v, partitioner))
+	}
+}
