@@ -275,7 +275,7 @@ func (a *App) State() State { return State(a.state.Load()) }
 // Ready reports whether every worker has joined the group and every task that the process has is processing.
 func (a *App) Ready() bool { return a.State() == Running }
 
-// Live reports whether the process is of use: it has not failed, and no worker is held up by user code.
+// Live reports whether the process is of use: it has not failed, and no worker or global store is held up by user code.
 func (a *App) Live() bool { return a.live.Load() && a.State() != Failed }
 
 // Pause stops fetching and processing after a commit, without leaving the group.

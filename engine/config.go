@@ -141,8 +141,8 @@ type Config struct {
 	StopPolicy StopPolicy
 	// StopTimeout bounds the stop; after it, what is not committed is given up. Default 30 s.
 	StopTimeout time.Duration
-	// StallTimeout is how long user code may hold up a worker before it leaves the group, so that others take over.
-	// Default 5 min.
+	// StallTimeout is how long user code may hold up a worker before it leaves the group, so that others take over; likewise
+	// a global store, before the App is not live any more. Default 5 min.
 	StallTimeout time.Duration
 	// ConnectTimeout bounds the first contact with the cluster; after it Run fails. Default 15 s.
 	ConnectTimeout time.Duration

@@ -13,6 +13,8 @@
 //	E5  What the outcome of is not known is never guessed: the worker starts anew with a new client, which fences the old
 //	    one, and with the state that was committed.
 //	E6  No offset is ever reset (I8).
+//	E7  A global store belongs to no worker: its reader has a goroutine and a client of its own, and tasks only read what
+//	    it has applied.
 //
 // It does not decide what records mean; that is package task's and the operators'.
 package engine

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,8 +24,6 @@ const (
 	globalPoll  = time.Second      // at most between two looks at the clock
 	globalRenew = 10 * time.Minute // between two checkpoints of a topic to which nothing comes
 	globalWait  = 10 * time.Second // for the end of a topic, until it is logged what is waited for
-	// topicDeleteRetention is how long a compacted topic keeps deletes if it does not say (Kafka's default).
-	topicDeleteRetention = 24 * time.Hour
 )
 
 // globalReader feeds one global store from all partitions of its topic, with a client of its own that is in no group. One
@@ -44,6 +40,7 @@ type globalReader struct {
 	began      time.Time
 	renewed    time.Time
 	in         operators.Input
+	progress   atomic.Int64 // unix ns of the last turn, for the watchdog
 	shown      publishedGlobal
 }
 
@@ -284,108 +281,9 @@ func (r *globalReader) offsets(ctx context.Context, list func(context.Context, .
 	}
 }
 
-// discard empties kept state that the topic cannot bring up to date: records that it has not seen are gone, or deletes
-// among them may be.
-func (r *globalReader) discard(ctx context.Context, starts []int64) error {
-	if r.partitions[0].Checkpoint().Offset < 0 {
-		r.shown.restore.restored.Add(1)
-		return nil
-	}
-	if surplus, err := r.surplus(); err != nil {
-		return err
-	} else if len(surplus) > 0 {
-		return r.giveUp("the topic had more partitions when the state was made", "partitions", len(r.partitions))
-	}
-	retention := time.Duration(-1)
-	for p, lease := range r.partitions {
-		c := lease.Checkpoint()
-		why := ""
-		switch {
-		case c.Offset < 0 || c.Offset == r.ends[p]:
-		case c.Offset < starts[p]:
-			why = "the topic begins after the state that was made from it"
-		case c.Offset > r.ends[p]:
-			why = "the topic ends before the state that was made from it"
-		default:
-			if retention < 0 {
-				retention = r.deleteRetention(ctx)
-			}
-			if retention > 0 && time.Since(c.At) > retention/2 {
-				why = "the topic may have lost deletes that the state has not seen"
-			}
-		}
-		if why != "" {
-			return r.giveUp(why, "partition", p, "checkpoint", c.Offset, "written", c.At, "log start", starts[p], "log end", r.ends[p])
-		}
-	}
-	r.shown.restore.kept.Add(1)
-	return nil
-}
-
-// giveUp empties the kept state.
-func (r *globalReader) giveUp(why string, details ...any) error {
-	r.log.Warn("global store is built anew: "+why, append([]any{"topic", r.graph.Topic}, details...)...)
-	r.shown.restore.rebuilt.Add(1)
-	return r.partitions[0].Drop() // and so all of them, see task.NewGlobal
-}
-
-// surplus are the partitions of the store that the topic does not have any more.
-func (r *globalReader) surplus() ([]state.StoreID, error) {
-	ids, err := r.backend.Partitions()
-	return slices.DeleteFunc(ids, func(id state.StoreID) bool {
-		return id.Name != r.graph.Name || int(id.Partition) < len(r.partitions)
-	}), err
-}
-
-// dropSurplus deletes what is kept of partitions that are gone. It comes after the rows were dropped, so that a crash in
-// between drops them again.
-func (r *globalReader) dropSurplus(ctx context.Context) error {
-	surplus, err := r.surplus()
-	if err != nil {
-		return err
-	}
-	for _, id := range surplus {
-		p, err := r.backend.Acquire(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := p.Drop(); err != nil {
-			return err
-		}
-		p.Release()
-	}
-	return nil
-}
-
-// deleteRetention is how long the topic keeps deletes; 0: for ever, since it is not compacted.
-func (r *globalReader) deleteRetention(ctx context.Context) time.Duration {
-	configs, err := r.app.adm.DescribeTopicConfigs(ctx, r.graph.Topic)
-	if err == nil && len(configs) == 1 {
-		err = configs[0].Err
-	}
-	if err != nil || len(configs) != 1 {
-		r.log.Warn("settings of the topic are not known, so those of Kafka are taken", "topic", r.graph.Topic, "error", err)
-		return topicDeleteRetention
-	}
-	retention, compacts := topicDeleteRetention, false
-	for _, c := range configs[0].Configs {
-		switch c.Key {
-		case "cleanup.policy":
-			compacts = strings.Contains(c.MaybeValue(), "compact")
-		case "delete.retention.ms":
-			if ms, err := strconv.ParseInt(c.MaybeValue(), 10, 64); err == nil {
-				retention = time.Duration(ms) * time.Millisecond
-			}
-		}
-	}
-	if !compacts {
-		return 0
-	}
-	return max(1, retention)
-}
-
 // turn reads what has come, or waits for it, and applies it.
 func (r *globalReader) turn(ctx context.Context) error {
+	r.progress.Store(time.Now().UnixNano())
 	poll, cancel := context.WithTimeout(ctx, globalPoll)
 	defer cancel()
 	fetches := r.cl.PollRecords(poll, pollRecords)

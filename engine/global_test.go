@@ -373,3 +373,37 @@ func TestGlobalTableUnderTraffic(t *testing.T) {
 		}
 	})
 }
+
+// A processor of the user's that does not return shows, and holds up neither the tasks nor the stop.
+func TestGlobalStoreHeldUpByUserCode(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, globalTopics)
+		release := make(chan struct{})
+		b := topology.NewBuilder("global")
+		b.GlobalStore("events", serde.String, serde.String, "counts", serde.String, serde.String,
+			func(*operators.Context, state.KeyValue[string, string]) (operators.Forward[string, string], error) {
+				return func(*operators.Record[string, string]) error { <-release; return nil }, nil
+			})
+		b.Stream("in", serde.String, serde.String).To("out")
+		c := r.config("one")
+		c.StallTimeout = 10 * time.Second
+		p := r.start(must[*topology.Topology](t)(b.Build()), c)
+		p.awaitRunning()
+		time.Sleep(30 * time.Second)
+		if !p.Live() {
+			t.Error("the process is not live while nothing comes")
+		}
+		r.produce("events", in{key: "a"})
+		await(t, "the process to say that it is held up", func() bool { return !p.Live() })
+		if got := r.ask("a"); got["a"] != "a" {
+			t.Errorf("answers are %v", got)
+		}
+		began := time.Now()
+		p.mustEnd()
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		close(release)
+		time.Sleep(time.Second)
+	})
+}

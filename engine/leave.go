@@ -149,6 +149,13 @@ func (a *App) watch(ctx context.Context) {
 				a.cfg.Logger.Info("worker makes progress again", "worker", w.number)
 			}
 		}
-		a.live.Store(len(stalled) == 0)
+		held := false
+		for _, r := range *a.globals.Load() {
+			if since := time.Since(time.Unix(0, r.progress.Load())); since > a.cfg.StallTimeout {
+				held = true
+				r.log.Error("a global store makes no progress", "for", since)
+			}
+		}
+		a.live.Store(len(stalled) == 0 && !held)
 	}
 }

@@ -77,6 +77,25 @@ var shapes = map[string]func(b *topology.Builder){
 		left.To("left")
 		left.ToTable("last", topology.InMemory()).ToStream().To("last")
 	},
+	// What tasks make of global tables depends on when they look, so only the tables are compared here.
+	"global stores": func(b *topology.Builder) {
+		b.GlobalTable("rows", "rows", serde.String, serde.String)
+		b.GlobalStore("b", serde.String, serde.String, "lengths", serde.String, serde.Int64,
+			func(_ *operators.Context, rows state.KeyValue[string, int64]) (operators.Forward[string, string], error) {
+				return func(r *operators.Record[string, string]) error {
+					n, _, err := rows.Get(r.Value)
+					if err != nil {
+						return err
+					}
+					if n == 3 {
+						return rows.Delete(r.Value)
+					}
+					return rows.PutRow(state.Row[string, int64]{Key: r.Value, Value: n + 1})
+				}, nil
+			}, topology.InMemory())
+		b.GlobalTable("written", "written", serde.String, serde.String)
+		b.Stream("a", serde.String, serde.String).To("written")
+	},
 	"process": func(b *topology.Builder) {
 		seen := b.KeyValueStore("seen", serde.String, serde.Int64)
 		b.Stream("a", serde.String, serde.String).Process(func(c *operators.Context, forward operators.Forward[string, int64]) (operators.Forward[string, string], error) {
@@ -296,6 +315,9 @@ func (x *run) results() map[string][]string {
 			at := fmt.Sprintf("store %s/%d", s.Name, i)
 			results[at] = x.rows(store)
 		}
+	}
+	for _, g := range x.cfg.Graph.Globals {
+		results["global store "+g.Name] = x.rows(x.runtime.Stores(g.Name)[0])
 	}
 	return results
 }

@@ -12,6 +12,7 @@
 //	K4  Anything that user code does wrong comes back as an *operators.Error (I9).
 //	K5  Work that operators leave when a record is done (operators.Work) is done before the next record, in turns, whatever
 //	    commits and aborts fall between them.
+//	K6  A [Global] feeds a store for all tasks of the process. It is in no commit: what it applies is seen at once.
 //
 // The package knows no Kafka client, no goroutine and no clock but those that its runtime gives.
 package task
