@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/topology/topologytest"
@@ -335,4 +336,29 @@ func TestAggregatesBelowASelfJoin(t *testing.T) {
 			rt.Errorf("the rows are %v, want %v", got, want)
 		}
 	})
+}
+
+// Rule 80: an answer to a left row that has changed since is dropped and counted; the answer to the present one follows.
+func TestAnswersToOlderRowsAreDropped(t *testing.T) {
+	topo := build(t, func(b *topology.Builder) {
+		l := b.Stream("left", serde.String, serde.String).FlatMapValues(func(_, v string) []string { return strings.Split(v, ",") }).ToTable("l")
+		r := b.Table("right", "right", serde.Nullable(serde.String), serde.String)
+		l.JoinForeign(r, func(_, v string) text { return group(v) }, "joined", func(_, l, r string) string { return l + "+" + r }).
+			ToStream().To("out")
+	})
+	d := topologytest.New(t, topo, topologytest.Partitions(3))
+	in, out := inputs(d), topologytest.Output(d, "out", serde.String, serde.String)
+	in["right"].Send("a", "A")
+	in["right"].Send("b", "B")
+	in["left"].Send("k", "a-1,b-1,a-2,-,b-2")
+	if got, want := lines(out.ReadAll()), []string{"k=b-2+B@0"}; !slices.Equal(got, want) {
+		t.Errorf("results are %v, want %v", got, want)
+	}
+	want := []topologytest.Drop{
+		{Operator: "joined-foreign-join", Reason: operators.Stale, Records: 4},
+		{Operator: "joined-subscribe", Reason: operators.NullKey, Records: 1},
+	}
+	if got := d.Dropped(); !slices.Equal(got, want) {
+		t.Errorf("dropped are %v, want %v", got, want)
+	}
 }
