@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/internal/task"
@@ -248,6 +249,12 @@ func (w *worker) startTask(o *opening) error {
 		addPartition(&resume, f)
 	}
 	if o.settled {
+		// The client would begin at the start of the log.
+		offsets := make(map[string]map[int32]kgo.EpochOffset)
+		for _, f := range r.feeds {
+			setOffset(offsets, f.topic, f.partition, f.next)
+		}
+		w.client.SetOffsets(offsets)
 		t.Touch()
 	}
 	if !w.paused {
