@@ -36,6 +36,7 @@ const (
 	optSourceChangelog
 	optPartitioner
 	optPartitions
+	optGrace
 	optSerdes
 	optInMemory
 	optNoChangelog
@@ -56,6 +57,9 @@ type nodeOptions struct {
 	source      sourceOptions
 	partitioner any // operators.Partitioner of the stream's types
 	partitions  int32
+	grace       time.Duration
+	graceStore  string
+	hasGrace    bool
 }
 
 type storeOptions struct {
@@ -152,6 +156,14 @@ func Partitioner[K, V any](f func(dst []int32, k K, v V, partitions int32) []int
 // other side of a join.
 func Partitions(n int) NodeOption {
 	return nodeOption{optPartitions, "Partitions", func(o *nodeOptions) { o.partitions = int32(n) }}
+}
+
+// Grace makes a join of a stream with a versioned table wait for rows that arrive late: a record is joined when event time,
+// the largest timestamp of the stream's records, has reached its timestamp + d, and the results come in the order of
+// timestamps. Until then records lie in a store of the given name, with a changelog. d must not be longer than the table's
+// history. A left join with grace fails on a null key.
+func Grace(d time.Duration, store string) NodeOption {
+	return nodeOption{optGrace, "Grace", func(o *nodeOptions) { o.grace, o.graceStore, o.hasGrace = d, store, true }}
 }
 
 func partitionerOf[K, V any](b *Builder, n *graph.Node, o nodeOptions) operators.Partitioner[K, V] {

@@ -231,7 +231,11 @@ func (s Stream[K, V]) repartition(name string, o nodeOptions) Stream[K, V] {
 
 // takesNullKeys reports whether an operator that works on null keys stands below a node, with no topic in between.
 func takesNullKeys(n *graph.Node) bool {
-	return n.Op == opLeftJoinTable || n.Op == opLeftJoinGlobal || slices.ContainsFunc(n.Children, takesNullKeys)
+	switch n.Op {
+	case opLeftJoin, opOuterJoin, opLeftJoinTable, opLeftJoinGlobal:
+		return true
+	}
+	return slices.ContainsFunc(n.Children, takesNullKeys)
 }
 
 // grouped is s with all records of a key in one task: itself, or behind a repartition topic of that name.
@@ -262,23 +266,4 @@ func (s Stream[K, V]) MarkAsPartitioned() Stream[K, V] {
 func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
 	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue|optVersioned|optTTL)
 	return table(s.grouped(store, "ToTable"), "to-table", store, o)
-}
-
-// JoinTable joins each record with the present row of its key in the table. See [operators.JoinTable]. If the key may
-// have changed, the stream is repartitioned first under the name given with [Named].
-//
-// Options: [Named].
-func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, opJoinTable, f != nil, opts, func(c *operators.Context, rows operators.Lookup[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
-		return operators.JoinTable(c, rows, f, out, next)
-	})
-}
-
-// LeftJoinTable is [Stream.JoinTable] with a result for every record, also where the table has no row.
-//
-// Options: [Named].
-func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
-	return joinTable(s, t, opLeftJoinTable, f != nil, opts, func(c *operators.Context, rows operators.Lookup[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
-		return operators.LeftJoinTable(c, rows, f, out, next)
-	})
 }

@@ -146,41 +146,6 @@ func (t WindowedTable[K, V]) ToStream[K2 any](key func(K, windows.Window) K2, op
 	return n
 }
 
-// The names of the joins of a stream with a table.
-const (
-	opJoinTable     = "join-table"
-	opLeftJoinTable = "left-join-table"
-)
-
-// joinTable adds a join of a stream with a table.
-func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given bool, opts []NodeOption,
-	build func(*operators.Context, operators.Lookup[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
-) Stream[K, R] {
-	o := s.b.nodeOptions(op, opts, optName)
-	if t.k != nil && !sameKind(s.k, t.k) {
-		s.b.fail("%s: the keys of the stream and of the table have different serdes, so equal keys would lie on different partitions; use WithSerdes on the stream", op)
-	}
-	s.k = t.k // a repartition in front of a join uses the table's key serde
-	s = s.grouped(o.name, op)
-	n := s.b.node(op, o.name, s.from)
-	needFunc(s.b, n, given)
-	r := valueSerde[R](s.v)
-	to := s.as(n, s.k, r)
-	if t.b != s.b {
-		s.b.fail("operator %q joins with a table of another builder", n.Name)
-		return to
-	}
-	if !t.needRows(n) {
-		return to
-	}
-	s.b.coPartition(n, s.from, t.from)
-	n.Make = func(in *graph.Instance) any {
-		c := in.Context(n)
-		return operators.Enter(c, build(c, t.lookup(in), nulls(s.k, r), graph.Next[K, R](in, n)))
-	}
-	return to
-}
-
 // sameKind reports whether two serdes may write equal keys alike: they are of one type, or one of them is unknown.
 func sameKind[K any](a, b serde.Serde[K]) bool {
 	return a == nil || b == nil || serdeType(a) == serdeType(b)

@@ -112,7 +112,7 @@ func (t *Topology) repartitions(p *Plan) error {
 	for range len(t.Repartitions) + 1 {
 		changed := t.spread(p)
 		for _, r := range t.Repartitions {
-			if n, known := t.upstream(r.Topic, p); p.Partitions[r.Topic] == 0 && known && n > 0 && !t.coPartitioned(r.Topic, p) {
+			if n, known := t.largest(r.Topic, p); p.Partitions[r.Topic] == 0 && known && n > 0 && !t.coPartitioned(r.Topic, p) {
 				p.Partitions[r.Topic] = n
 				changed = true
 			}
@@ -164,6 +164,42 @@ func (t *Topology) coPartitioned(topic string, p *Plan) bool {
 			return p.Partitions[other] > 0
 		})
 	})
+}
+
+// largest is upstream of a topic and of those that a join puts beside it, but for what the topic itself leads to.
+func (t *Topology) largest(topic string, p *Plan) (n int32, known bool) {
+	n, known = t.upstream(topic, p)
+	for _, c := range t.CoPartitions {
+		topics := p.coPartitioned(c)
+		if !slices.Contains(topics, topic) {
+			continue
+		}
+		for _, other := range topics {
+			if !t.leads(topic, other, p) {
+				m, ok := t.upstream(other, p)
+				n, known = max(n, m), known && ok
+			}
+		}
+	}
+	return n, known
+}
+
+// leads reports whether what is read from a topic can be written to another one, over any number of sub-topologies.
+func (t *Topology) leads(from, to string, p *Plan) bool {
+	reached := []string{from}
+	for i := 0; i < len(reached); i++ {
+		for _, sub := range t.SubTopologies {
+			if !slices.Contains(p.Sources[sub.ID], reached[i]) {
+				continue
+			}
+			for _, sink := range sub.Sinks {
+				if !slices.Contains(reached, sink) {
+					reached = append(reached, sink)
+				}
+			}
+		}
+	}
+	return slices.Contains(reached[1:], to)
 }
 
 // upstream is the largest number of partitions among the other sources of the sub-topologies that write a topic; known

@@ -96,6 +96,20 @@ var shapes = map[string]func(b *topology.Builder){
 		b.GlobalTable("written", "written", serde.String, serde.String)
 		b.Stream("a", serde.String, serde.String).To("written")
 	},
+	"joins of streams": func(b *topology.Builder) {
+		one, two := b.Stream("a", serde.String, serde.String), b.Stream("b", serde.String, serde.String)
+		w := windows.Within(5 * time.Millisecond).Grace(3 * time.Millisecond)
+		one.Join(two, w, "inner", func(_, l, r string) string { return l + r }, topology.InMemory()).To("inner")
+		one.OuterJoin(two, w.Before(9*time.Millisecond), "outer", func(_ string, l, r serde.Optional[string]) string {
+			return fmt.Sprint(l, r)
+		}).To("outer")
+		byValue := func(_, v string) string { return v }
+		one.SelectKey(byValue).LeftJoin(two.SelectKey(byValue), w, "by-value", func(k, l string, r serde.Optional[string]) string {
+			return fmt.Sprint(k, l, r)
+		}).To("left")
+		self := two.SelectKey(byValue)
+		self.LeftJoin(self, w.After(0), "self", func(k, l string, r serde.Optional[string]) string { return fmt.Sprint(k, l, r) }).To("self")
+	},
 	"process": func(b *topology.Builder) {
 		seen := b.KeyValueStore("seen", serde.String, serde.Int64)
 		b.Stream("a", serde.String, serde.String).Process(func(c *operators.Context, forward operators.Forward[string, int64]) (operators.Forward[string, string], error) {
@@ -365,6 +379,10 @@ func (x *run) rows(store state.Store) (lines []string) {
 	case *state.WindowStore[string, int64]:
 		return rowsOf(x, s.All())
 	case *state.WindowStore[string, string]:
+		return rowsOf(x, s.All())
+	case *state.ListStore[string, string]:
+		return rowsOf(x, s.All())
+	case *state.KeyValueStore[[]byte, operators.Unmatched[string, string]]:
 		return rowsOf(x, s.All())
 	}
 	x.t.Fatalf("store %s is a %T", store.Name(), store)
