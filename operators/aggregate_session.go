@@ -62,8 +62,8 @@ func FoldSessions[K, V, A any](init func() A, add func(K, V, A) A, merge func(k 
 // session that grew, each session that went into it is deleted, with its own end as the timestamp. Results have the end of
 // their session as the timestamp; updates have no headers, final results those of the record that closed them.
 //
-// Unlike there, a session whose records all have one timestamp sends its old row with each update where one is asked for, so
-// that an aggregation below does not count it twice.
+// As there, a session whose records all have one timestamp is updated in place, and the update has no old row: an
+// aggregation of the table below counts such a session once for each of its records.
 type SessionAggregate[K, V, A any] struct {
 	Windows    windows.SessionWindow
 	Store      *state.SessionStore[K, A]
@@ -139,10 +139,6 @@ func (s *sessionAggregate[K, V, A]) add(r *Record[K, V]) (err error) {
 	var change Change[A]
 	if session != point {
 		if err := s.remove(r.Key); err != nil {
-			return err
-		}
-	} else if len(s.found) > 0 {
-		if change.Old, change.HasOld, err = s.old(s.found[0].Value); err != nil {
 			return err
 		}
 	}

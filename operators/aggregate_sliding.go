@@ -24,6 +24,9 @@ type SlidingAggregate[K, V, A any] struct {
 	Times      *state.Times // where the time of the operator lies; nil: in those of the store
 	Aggregator Aggregator[K, V, A]
 	Emit       Emit
+	// Reduces sends old rows, where they are asked for, as Kafka Streams does for a reduce: that of a new window which goes on
+	// from another one is the row of that one, and a window that is made twice by one record has none.
+	Reduces bool
 	// Clone copies an aggregate that goes on in a second window; nil if aggregates of this type cannot be changed in place
 	// (serde.Cloner).
 	Clone func(A) (A, error)
@@ -255,6 +258,9 @@ func (s *slidingAggregate[K, V, A]) make(r *Record[K, V], start int64, base, old
 		a = s.Aggregator.Add(r.Key, r.Value, a)
 	} else {
 		a = s.Aggregator.First(r.Key, r.Value)
+	}
+	if s.Reduces {
+		old = base
 	}
 	change := Change[A]{New: a}
 	if old != nil && s.Aggregator.SendOld && !s.null(*old) {

@@ -56,7 +56,7 @@ func (w Windowed[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K
 //
 // Options: as of [Windowed.Count].
 func (w Windowed[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
-	return windowAggregate(w, "window-reduce", store, opts, w.g.s.v, false, reducer[K](w.g.s.b, store, f))
+	return windowAggregate(w, opWindowReduce, store, opts, w.g.s.v, false, reducer[K](w.g.s.b, store, f))
 }
 
 // Aggregate is [Grouped.Aggregate] for each key and window. Null values reach add if the serde can carry them, but not in
@@ -76,6 +76,8 @@ type aggregation[K, A any] struct {
 	k     serde.Serde[K]
 	a     serde.Serde[A]
 	emit  operators.Emit
+	// reduces says that aggregates are made of values by a reduce.
+	reduces bool
 
 	// Of an input of a cogroup: the table, if another input declared it, and where the time of this input lies.
 	shared *WindowedTable[K, A]
@@ -134,6 +136,8 @@ func (x aggregation[K, A]) lastCommitUnknown(t WindowedTable[K, A]) WindowedTabl
 	return t
 }
 
+const opWindowReduce = "window-reduce"
+
 // windowForward makes the operator of an aggregation by window in a task.
 type windowForward[K, V, A any] func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error)
 
@@ -151,6 +155,7 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 	o := b.storeOptions("aggregation "+store, opts, takes)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)
+	x.reduces = op == opWindowReduce
 	t, forward := windowsOf(x, s, w.def, countNulls)
 	x.n.Make = func(in *graph.Instance) any {
 		c := in.Context(x.n)
@@ -249,7 +254,7 @@ func slidingWindows[K, V, A any](x aggregation[K, A], def windows.SlidingWindow)
 	})
 	return x.lastCommitUnknown(t), func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error) {
 		return operators.SlidingAggregate[K, V, A]{
-			Windows: def, Store: storeOf[*state.DenseWindowStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit, Clone: serde.Cloner(x.a),
+			Windows: def, Store: storeOf[*state.DenseWindowStore[K, A]](in, x.store), Times: x.timesOf(in), Aggregator: agg, Emit: x.emit, Reduces: x.reduces, Clone: serde.Cloner(x.a),
 		}.Forward(c, next)
 	}
 }
