@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/rivusio/rivusio/topology"
@@ -17,11 +16,8 @@ type aggregating interface {
 
 // aggregate makes an aggregation. other is the function, if any, that takes part beside add: a subtractor or a merger.
 func (in *interpreter) aggregate(op *Operator, g aggregating, other string) (handle, error) {
-	var opts []topology.StoreOption
-	if op.RetentionMs != nil {
-		opts = append(opts, topology.Retention(ms(*op.RetentionMs)))
-	}
 	in.compared(op)
+	opts := retention(op)
 	if op.Op == "count" {
 		return g.count(op.Store, opts), nil
 	}
@@ -42,6 +38,13 @@ func (in *interpreter) aggregate(op *Operator, g aggregating, other string) (han
 	return nil, errNoOperator
 }
 
+func retention(op *Operator) []topology.StoreOption {
+	if op.RetentionMs == nil {
+		return nil
+	}
+	return []topology.StoreOption{topology.Retention(ms(*op.RetentionMs))}
+}
+
 func combineOrNone(name string) (combineFn, error) {
 	if name == "" {
 		return nil, nil
@@ -51,7 +54,7 @@ func combineOrNone(name string) (combineFn, error) {
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// initial is the function that makes empty aggregates.
+// initial is a function that makes empty aggregates.
 func initial(v Value) func() Value { return func() Value { return v } }
 
 // keyed is a combine function as a topology's aggregations take it.
@@ -64,7 +67,7 @@ func keyed(add combineFn) func(Key, Value, Value) Value {
 
 // numbers makes a table of Values of one of counts.
 func numbers(t topology.Table[Key, int64]) table {
-	return plainTable{t.MapValues(func(_ Key, n int64) Value { return numberValue(n) }, topology.StoreSerdes(keys, values))}
+	return plainTable{t.MapValues(func(_ Key, n int64) Value { return numberValue(n) })}
 }
 
 func windowedNumbers(t topology.WindowedTable[Key, int64], key keyOf[windowedKey]) table {
@@ -83,21 +86,41 @@ func (g grouped) operator(in *interpreter, op *Operator) (handle, error) {
 
 func (g grouped) windowedBy(op *Operator) (handle, error) {
 	w := op.Window
-	switch w.Type {
-	case "tumbling", "hopping":
-		return windowed{onClose(g.g.Windowed(timeWindow(w)), op), windowedKeys(windows.TimeKeySerde(keys, ms(w.SizeMs)))}, nil
-	case "sliding", "session":
-		return nil, unsupported("%s windows", w.Type)
+	if w.Type == "session" {
+		return nil, unsupported("session windows")
 	}
-	return nil, fmt.Errorf("unknown window type %q", w.Type)
+	def, key, err := definition(w)
+	if err != nil {
+		return nil, err
+	}
+	return windowed{onClose(g.g.Windowed(def), op), key}, nil
 }
 
-func timeWindow(w *Window) windows.TimeWindow {
-	if w.Type == "tumbling" {
-		return windows.Tumbling(ms(w.SizeMs)).Grace(ms(w.GraceMs))
+// definition is that of windows other than sessions, and how their keys look.
+func definition(w *Window) (windows.Definition, keyOf[windowedKey], error) {
+	switch w.Type {
+	case "tumbling":
+		return windows.Tumbling(ms(w.SizeMs)).Grace(ms(w.GraceMs)), timeKeys(w.SizeMs), nil
+	case "hopping":
+		return windows.Hopping(ms(w.SizeMs), ms(w.AdvanceMs)).Grace(ms(w.GraceMs)), timeKeys(w.SizeMs), nil
+	case "sliding":
+		return nil, keyOf[windowedKey]{}, unsupported("sliding windows")
 	}
-	return windows.Hopping(ms(w.SizeMs), ms(w.AdvanceMs)).Grace(ms(w.GraceMs))
+	return nil, keyOf[windowedKey]{}, unsupported("%s windows", w.Type)
 }
+
+func timeKeys(sizeMs int64) keyOf[windowedKey] {
+	if sizeMs == 0 { // start and end are the same
+		return sessionKeys
+	}
+	return windowedKeys(windows.TimeKeySerde(keys, ms(sizeMs)))
+}
+
+func sessionWindow(w *Window) windows.SessionWindow {
+	return windows.Session(ms(w.GapMs)).Grace(ms(w.GraceMs))
+}
+
+var sessionKeys = windowedKeys(windows.KeySerde(keys))
 
 // onClose makes a windowing one with results on close, if the operator says so.
 func onClose[W interface{ OnClose() W }](w W, op *Operator) W {
@@ -141,4 +164,31 @@ func (w windowed) aggregate(store string, init Value, add, _ combineFn, opts []t
 	return windowTable{w.w.Aggregate(store, initial(init), keyed(add), opts...), w.key}
 }
 
-func (in *interpreter) cogroup(*Operator) (handle, error) { return nil, unsupported("cogroup") }
+// merger is a merge function as sessions take it.
+func merger(merge combineFn) func(Key, Value, Value) Value {
+	if merge == nil {
+		return nil
+	}
+	return func(_ Key, a, b Value) Value { return merge(a, b) }
+}
+
+// groupedTable is a grouped table.
+type groupedTable struct {
+	g topology.GroupedTable[Key, Value]
+}
+
+func (g groupedTable) operator(in *interpreter, op *Operator) (handle, error) {
+	return in.aggregate(op, g, op.Subtract)
+}
+
+func (g groupedTable) count(store string, opts []topology.StoreOption) table {
+	return numbers(g.g.Count(store, opts...))
+}
+
+func (g groupedTable) reduce(store string, add, subtract combineFn, opts []topology.StoreOption) table {
+	return plainTable{g.g.Reduce(store, add, subtract, opts...)}
+}
+
+func (g groupedTable) aggregate(store string, init Value, add, subtract combineFn, opts []topology.StoreOption) table {
+	return plainTable{g.g.Aggregate(store, initial(init), keyed(add), keyed(subtract), opts...)}
+}

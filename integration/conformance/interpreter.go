@@ -132,12 +132,19 @@ func (in *interpreter) operator(op *Operator) (handle, error) {
 	case "merge", "join", "leftJoin", "outerJoin":
 		return in.two(op)
 	}
+	if !slices.Contains(ofOne, op.Op) {
+		return nil, unsupported("operator %s", op.Op)
+	}
 	from, err := in.input(op.From)
 	if err != nil {
 		return nil, err
 	}
 	return from.operator(in, op)
 }
+
+// ofOne are the operators that have one input.
+var ofOne = strings.Fields("filter filterNot map mapValues flatMap flatMapValues selectKey branch repartition toTable toStream " +
+	"groupByKey groupBy windowedBy count reduce aggregate suppress to")
 
 // two makes an operator with two inputs.
 func (in *interpreter) two(op *Operator) (handle, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
+	"github.com/rivusio/rivusio/windows"
 )
 
 // join makes a join of two inputs; what kind it is, they say.
@@ -21,16 +22,18 @@ func (in *interpreter) join(op *Operator, left, right handle) (handle, error) {
 			h, err = joinStreams(op, l, r, f)
 		case plainTable:
 			h, err = joinTable(op, l, r, f)
+		case global:
+			h, err = joinGlobal(op, l, r, f)
 		}
 	case plainTable:
 		if r, ok := right.(plainTable); ok && op.FkFn != "" {
-			h, err = in.joinForeign(op, l, r, f)
+			h, err = joinForeign(op, l, r, f, in.resultOption(op))
 		} else if ok {
-			h, err = in.joinTables(op, l, r, f)
+			h = joinTables(op, l, r, f, in.storeOption(op))
 		}
 	case windowTable:
 		if r, ok := right.(windowTable); ok {
-			h, err = in.joinWindows(op, l, r, f)
+			h = joinWindows(op, l, r, f, in.storeOption(op))
 		}
 	}
 	if h == nil && err == nil {
@@ -44,14 +47,14 @@ func joinStreams(op *Operator, _, _ plainStream, _ joinerFn) (handle, error) {
 }
 
 func joinTable(op *Operator, s plainStream, t plainTable, f joinerFn) (handle, error) {
-	if op.GraceMs != nil {
-		return nil, unsupported("%s of a stream and a table with grace", op.Op)
-	}
 	name := op.Name
 	if name == "" {
 		name = "join-" + op.ID
 	}
 	opts := []topology.NodeOption{topology.Named(name)}
+	if op.GraceMs != nil {
+		return nil, unsupported("%s of a stream and a table with grace", op.Op)
+	}
 	switch op.Op {
 	case "join":
 		return plain(s.s.JoinTable(t.t, f, opts...), false), nil
@@ -70,14 +73,51 @@ func outerJoiner(f joinerFn) func(Key, serde.Optional[Value], serde.Optional[Val
 	return func(k Key, left, right serde.Optional[Value]) Value { return f(k, left.Value, right.Value) }
 }
 
-func (in *interpreter) joinTables(op *Operator, _, _ plainTable, _ joinerFn) (handle, error) {
-	return nil, unsupported("%s of tables", op.Op)
+func joinGlobal(op *Operator, s plainStream, g global, f joinerFn) (handle, error) {
+	key, err := newKeyFn(op.KeyFn)
+	if err != nil {
+		return nil, err
+	}
+	switch op.Op {
+	case "join":
+		return plain(s.s.JoinGlobal(g.t, key, f), s.rekeyed), nil
+	case "leftJoin":
+		return plain(s.s.LeftJoinGlobal(g.t, key, leftJoiner(f)), s.rekeyed), nil
+	}
+	return nil, nil
 }
 
-func (in *interpreter) joinForeign(op *Operator, _, _ plainTable, _ joinerFn) (handle, error) {
-	return nil, unsupported("%s by a foreign key", op.Op)
+func joinTables(op *Operator, l, r plainTable, f joinerFn, opts []topology.StoreOption) handle {
+	switch op.Op {
+	case "join":
+		return plainTable{l.t.Join(r.t, f, opts...)}
+	case "leftJoin":
+		return plainTable{l.t.LeftJoin(r.t, leftJoiner(f), opts...)}
+	}
+	return plainTable{l.t.OuterJoin(r.t, outerJoiner(f), opts...)}
 }
 
-func (in *interpreter) joinWindows(op *Operator, _, _ windowTable, _ joinerFn) (handle, error) {
-	return nil, unsupported("%s of windowed tables", op.Op)
+func joinForeign(op *Operator, l, r plainTable, f joinerFn, opts []topology.StoreOption) (handle, error) {
+	foreign, err := newKeyFn(op.FkFn)
+	if err != nil {
+		return nil, err
+	}
+	switch op.Op {
+	case "join":
+		return plainTable{l.t.JoinForeign(r.t, foreign, "foreign-"+op.ID, f, opts...)}, nil
+	case "leftJoin":
+		return plainTable{l.t.LeftJoinForeign(r.t, foreign, "foreign-"+op.ID, leftJoiner(f), opts...)}, nil
+	}
+	return nil, nil
+}
+
+func joinWindows(op *Operator, l, r windowTable, f joinerFn, opts []topology.StoreOption) handle {
+	switch left, outer := leftJoiner(f), outerJoiner(f); op.Op {
+	case "join":
+		return windowTable{l.t.Join(r.t, func(k Key, _ windows.Window, v, v2 Value) Value { return f(k, v, v2) }, opts...), l.key}
+	case "leftJoin":
+		return windowTable{l.t.LeftJoin(r.t, func(k Key, _ windows.Window, v Value, v2 serde.Optional[Value]) Value { return left(k, v, v2) }, opts...), l.key}
+	default:
+		return windowTable{l.t.OuterJoin(r.t, func(k Key, _ windows.Window, v, v2 serde.Optional[Value]) Value { return outer(k, v, v2) }, opts...), l.key}
+	}
 }

@@ -175,8 +175,10 @@ func (k AnyKey) String() string {
 	return fmt.Sprintf(`{"key": %s, "start": %d, "end": %d}`, k.base(), k.Start, k.End)
 }
 
-// quirky reports whether the expectation may be a defect of Kafka Streams.
-func (s *Scenario) quirky() bool { return s.Quirk != "" || len(s.MayShow) > 0 }
+// quirky reports whether the expectation may be a defect of Kafka Streams, or what only a join with one store does.
+func (s *Scenario) quirky() bool {
+	return s.Quirk != "" || len(s.MayShow) > 0 || s.SingleStoreSelfJoin
+}
 
 // Load reads the scenarios of files and folders, sorted by path within each.
 func Load(paths ...string) ([]*Scenario, error) {

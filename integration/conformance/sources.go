@@ -1,6 +1,11 @@
 package conformance
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -20,10 +25,24 @@ func (in *interpreter) sourceOptions(op *Operator) (opts []topology.SourceOption
 	if in.scenario.OnMalformed == "skip" {
 		opts = append(opts, topology.SkipUndecodable())
 	}
-	if op.TimestampFn != "" {
-		return nil, unsupported("timestampFn")
+	switch op.TimestampFn {
+	case "":
+	case "after-at":
+		opts = append(opts, topology.Timestamp(afterAt))
+	default:
+		return nil, fmt.Errorf("unknown timestamp function %q", op.TimestampFn)
 	}
 	return opts, nil
+}
+
+// afterAt is the timestamp function after-at of the README.
+func afterAt(_ Key, v Value, r operators.RecordContext, _ int64) int64 {
+	text := v.Text()
+	n, err := strconv.ParseInt(text[strings.LastIndexByte(text, '@')+1:], 10, 64)
+	if err != nil || !strings.Contains(text, "@") {
+		return r.Timestamp
+	}
+	return n
 }
 
 func (in *interpreter) stream(op *Operator) (handle, error) {
@@ -35,22 +54,15 @@ func (in *interpreter) stream(op *Operator) (handle, error) {
 	for _, o := range source {
 		opts = append(opts, o)
 	}
-	topics := in.reads(op)
-	if len(topics) > 1 {
-		return nil, unsupported("stream of several topics")
-	}
-	return plain(in.b.Stream(topics[0], keys, values, opts...), false), nil
+	return plain(in.b.StreamOf(topology.Topics(in.reads(op)...), keys, values, opts...), false), nil
 }
 
 func (in *interpreter) table(op *Operator) (handle, error) {
-	if op.VersionedMs != nil {
-		return nil, unsupported("versioned table")
-	}
 	source, err := in.sourceOptions(op)
 	if err != nil {
 		return nil, err
 	}
-	var opts []topology.StoreOption
+	opts := versioned(op)
 	for _, o := range source {
 		opts = append(opts, o)
 	}
@@ -58,6 +70,18 @@ func (in *interpreter) table(op *Operator) (handle, error) {
 	return plainTable{in.b.Table(in.reads(op)[0], in.rowsOf(op), keys, values, opts...)}, nil
 }
 
-func (in *interpreter) globalTable(*Operator) (handle, error) {
-	return nil, unsupported("globalTable")
+// global is a global table.
+type global struct {
+	t topology.GlobalTable[Key, Value]
+}
+
+func (global) operator(*interpreter, *Operator) (handle, error) { return nil, errNoOperator }
+
+func (in *interpreter) globalTable(op *Operator) (handle, error) {
+	var opts []topology.StoreOption
+	if in.scenario.OnMalformed == "skip" {
+		opts = append(opts, topology.SkipUndecodable())
+	}
+	in.compared(op)
+	return global{in.b.GlobalTable(in.reads(op)[0], op.Store, keys, values, opts...)}, nil
 }

@@ -23,6 +23,10 @@ func (s *Scenario) rows(store state.Store) (rows []Row, err error) {
 		rows, err = collect(store.All(), windowedKeys(nil), value)
 	case *state.WindowStore[Key, int64]:
 		rows, err = collect(store.All(), windowedKeys(nil), numberValue)
+	case *state.DenseWindowStore[Key, Value]:
+		rows, err = collect(store.All(), windowedKeys(nil), value)
+	case *state.DenseWindowStore[Key, int64]:
+		rows, err = collect(store.All(), windowedKeys(nil), numberValue)
 	case *state.SessionStore[Key, Value]:
 		rows, err = withoutTime(collect(store.All(), windowedKeys(nil), value))
 	case *state.SessionStore[Key, int64]:

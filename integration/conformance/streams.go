@@ -73,7 +73,7 @@ func (s streamOf[K]) operator(in *interpreter, op *Operator) (handle, error) {
 		return s.branch(op)
 	case "groupBy":
 		f, err := newKeyFn(op.KeyFn)
-		return grouped{s.s.GroupBy(func(k K, v Value) Key { return f(s.key.base(k), v) }, named(op.Name)...).WithSerdes(keys, values)}, err
+		return grouped{s.s.GroupBy(func(k K, v Value) Key { return f(s.key.base(k), v) }, in.named(op)...).WithSerdes(keys, values)}, err
 	case "to":
 		s.to(in, op)
 		return nil, nil
@@ -90,18 +90,15 @@ func (in *interpreter) ofPlain(op *Operator, s plainStream) (handle, error) {
 	case "repartition":
 		return plain(s.s.Repartition(op.Name), false), nil
 	case "groupByKey":
-		return grouped{s.s.GroupByKey(named(op.Name)...)}, nil
+		return grouped{s.s.GroupByKey(in.named(op)...)}, nil
 	case "toTable":
-		if op.VersionedMs != nil {
-			return nil, unsupported("versioned table")
-		}
 		in.compared(op)
 		store := in.rowsOf(op)
 		if store == "" && s.rekeyed {
 			// The repartition topic has the name of the store; here there is none.
 			return plainTable{s.s.Repartition(op.ID).ToTable("")}, nil
 		}
-		return plainTable{s.s.ToTable(store)}, nil
+		return plainTable{s.s.ToTable(store, versioned(op)...)}, nil
 	}
 	return nil, errNoOperator
 }

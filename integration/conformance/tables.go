@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/rivusio/rivusio/topology"
@@ -14,8 +15,8 @@ type table interface {
 	toStream() stream
 	filter(p predicate, not bool, opts []topology.StoreOption) table
 	mapValues(f valueFn, opts []topology.StoreOption) table
-	groupBy(k keyFn, v valueFn, name string) (handle, error)
-	suppress(op *Operator) (handle, error)
+	groupBy(k keyFn, v valueFn, opts []topology.NodeOption) handle
+	suppress(s topology.Suppression) table
 }
 
 type plainTable struct {
@@ -59,9 +60,10 @@ func (in *interpreter) ofTable(op *Operator, t table) (handle, error) {
 		if err := errors.Join(errK, errV); err != nil {
 			return nil, err
 		}
-		return t.groupBy(k, v, op.Name)
+		return t.groupBy(k, v, named(op.Name)), nil
 	case "suppress":
-		return t.suppress(op)
+		s, err := suppression(op)
+		return t.suppress(s), err
 	}
 	return nil, errNoOperator
 }
@@ -80,6 +82,15 @@ func (in *interpreter) storeOption(op *Operator) []topology.StoreOption {
 	}
 	in.compared(op)
 	return []topology.StoreOption{topology.As(op.Store)}
+}
+
+// resultOption is storeOption for a join by foreign key, whose result gets a hidden store where an operator below needs its
+// rows.
+func (in *interpreter) resultOption(op *Operator) []topology.StoreOption {
+	if op.Store == "" && in.rowsNeeded(op.ID) {
+		return []topology.StoreOption{topology.As("hidden-" + op.ID)}
+	}
+	return in.storeOption(op)
 }
 
 // rowsOf is the name of the store of a table that reads records. One without a name gets a hidden one where an operator
@@ -118,11 +129,11 @@ func (t plainTable) mapValues(f valueFn, opts []topology.StoreOption) table {
 	return plainTable{t.t.MapValues(f, opts...)}
 }
 
-func (t plainTable) groupBy(keyFn, valueFn, string) (handle, error) {
-	return nil, unsupported("groupBy of a table")
+func (t plainTable) groupBy(k keyFn, v valueFn, opts []topology.NodeOption) handle {
+	return groupedTable{t.t.GroupBy(func(key Key, value Value) (Key, Value) { return k(key, value), v(key, value) }, opts...)}
 }
 
-func (t plainTable) suppress(*Operator) (handle, error) { return nil, unsupported("suppress") }
+func (t plainTable) suppress(s topology.Suppression) table { return plainTable{t.t.Suppress(s)} }
 
 func (t windowTable) toStream() stream {
 	return windowStream{t.t.ToStream(windows.Key), t.key, true}
@@ -140,10 +151,41 @@ func (t windowTable) mapValues(f valueFn, opts []topology.StoreOption) table {
 	return windowTable{t.t.MapValues(func(k Key, _ windows.Window, v Value) Value { return f(k, v) }, opts...), t.key}
 }
 
-func (t windowTable) groupBy(keyFn, valueFn, string) (handle, error) {
-	return nil, unsupported("groupBy of a windowed table")
+func (t windowTable) groupBy(k keyFn, v valueFn, opts []topology.NodeOption) handle {
+	return groupedTable{t.t.GroupBy(func(key Key, _ windows.Window, value Value) (Key, Value) {
+		return k(key, value), v(key, value)
+	}, opts...)}
 }
 
-func (t windowTable) suppress(*Operator) (handle, error) {
-	return nil, unsupported("suppress")
+func (t windowTable) suppress(s topology.Suppression) table {
+	return windowTable{t.t.Suppress(s), t.key}
+}
+
+// suppression is that of an operator. Its store, which the scenario does not name, is not compared.
+func suppression(op *Operator) (topology.Suppression, error) {
+	store := "suppress-" + op.ID
+	var s topology.Suppression
+	switch op.Until {
+	case "windowCloses":
+		s = topology.UntilWindowCloses(store)
+	case "timeLimit":
+		s = topology.UntilTimeLimit(store, ms(op.LimitMs))
+	default:
+		return s, fmt.Errorf("it suppresses until %q", op.Until)
+	}
+	if op.MaxRecords != nil {
+		s = s.MaxRecords(int64(*op.MaxRecords))
+	}
+	if op.WhenFull == "emitEarly" {
+		s = s.EmitEarly()
+	}
+	return s, nil
+}
+
+// versioned are the options of a table that may keep versions.
+func versioned(op *Operator) []topology.StoreOption {
+	if op.VersionedMs == nil {
+		return nil
+	}
+	return []topology.StoreOption{topology.Versioned(ms(*op.VersionedMs))}
 }

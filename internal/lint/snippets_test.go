@@ -36,67 +36,132 @@ func snippets(page, content string) (found []snippet) {
 	return found
 }
 
-// compile checks snippets as packages of the module in root, by an overlay: nothing is written there.
-func compile(t *testing.T, root string, found []snippet) error {
+// overlay is a set of snippets as files of the module in root: nothing is written there.
+type overlay struct {
+	t       *testing.T
+	root    string
+	Replace map[string]string
+}
+
+func newOverlay(t *testing.T, root string) *overlay {
 	t.Helper()
 	root, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	args := []string{"list", "-export", "-overlay", filepath.Join(t.TempDir(), "overlay.json")}
+	return &overlay{t: t, root: root, Replace: make(map[string]string)}
+}
+
+func (o *overlay) add(path string, s snippet) {
+	o.t.Helper()
+	file := filepath.Join(o.t.TempDir(), "snippet.go")
+	// Mistakes are then reported with the line of the page.
+	code := fmt.Sprintf("//line %s:%d\n%s", filepath.Join(o.root, s.page), s.line+1, s.code)
+	if err := os.WriteFile(file, []byte(code), 0o644); err != nil {
+		o.t.Fatal(err)
+	}
+	o.Replace[filepath.Join(o.root, path)] = file
+}
+
+// file is the overlay as the go command takes it.
+func (o *overlay) file() string {
+	o.t.Helper()
+	b, err := json.Marshal(struct{ Replace map[string]string }{o.Replace})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	name := filepath.Join(o.t.TempDir(), "overlay.json")
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		o.t.Fatal(err)
+	}
+	return name
+}
+
+// compile checks snippets as packages of the module in root.
+func compile(t *testing.T, root string, found []snippet) error {
+	t.Helper()
+	o := newOverlay(t, root)
+	args := []string{"list", "-export", "-overlay", ""}
 	for i, s := range found {
-		file := filepath.Join(t.TempDir(), "snippet.go")
-		// Mistakes are then reported with the line of the page.
-		code := fmt.Sprintf("//line %s:%d\n%s", filepath.Join(root, s.page), s.line+1, s.code)
-		if err := os.WriteFile(file, []byte(code), 0o644); err != nil {
-			t.Fatal(err)
-		}
 		dir := fmt.Sprintf("snippet%d", i)
-		overlay.Replace[filepath.Join(root, dir, "snippet.go")] = file
+		o.add(filepath.Join(dir, "snippet.go"), s)
 		args = append(args, "./"+dir)
 	}
-	b, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(args[3], b, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	_, err = run(root, "go", args...)
+	args[3] = o.file()
+	_, err := run(o.root, "go", args...)
 	return err
+}
+
+// runTests runs snippets that are test files of one package.
+func runTests(t *testing.T, root string, found []snippet) error {
+	t.Helper()
+	o := newOverlay(t, root)
+	for i, s := range found {
+		o.add(filepath.Join("snippets", fmt.Sprintf("snippet%d_test.go", i)), s)
+	}
+	binary := filepath.Join(t.TempDir(), "snippets.test")
+	if _, err := run(o.root, "go", "test", "-c", "-o", binary, "-overlay", o.file(), "./snippets"); err != nil {
+		return err
+	}
+	out, err := run(t.TempDir(), binary, "-test.count=1")
+	if err != nil {
+		return fmt.Errorf("%w%s", err, out)
+	}
+	return nil
 }
 
 // What the pages show as a whole program compiles as it stands, with packages that a user may import.
 func TestSnippetsCompile(t *testing.T) {
 	root := filepath.Join("..", "..")
-	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []snippet
-	for _, page := range append(pages, filepath.Join(root, "README.md")) {
-		content, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
+	var programs, tests []snippet
+	for _, s := range shown(t, root, "README.md", "docs/*.md", "docs/semantics/*.md") {
+		if strings.Contains(s.code, `"`+module+"/internal/") {
+			t.Errorf("%s:%d imports an internal package", s.page, s.line)
 		}
-		name, err := filepath.Rel(root, page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range snippets(name, string(content)) {
-			all = append(all, s)
-			if strings.Contains(s.code, `"`+module+"/internal/") {
-				t.Errorf("%s:%d imports an internal package", s.page, s.line)
-			}
+		if s.isTest() {
+			tests = append(tests, s)
+		} else {
+			programs = append(programs, s)
 		}
 	}
-	if len(all) == 0 {
-		t.Fatal("no page shows a program")
+	if len(programs) == 0 || len(tests) == 0 {
+		t.Fatalf("the pages show %d programs and %d tests", len(programs), len(tests))
 	}
-	if err := compile(t, root, all); err != nil {
+	if err := compile(t, root, programs); err != nil {
 		t.Error(err)
 	}
+	if err := runTests(t, root, tests); err != nil {
+		t.Error(err)
+	}
+}
+
+// shown returns what the pages that match the patterns show.
+func shown(t *testing.T, root string, patterns ...string) (all []snippet) {
+	t.Helper()
+	for _, pattern := range patterns {
+		pages, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			content, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, err := filepath.Rel(root, page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, snippets(name, string(content))...)
+		}
+	}
+	return all
+}
+
+// isTest reports whether a snippet is a test file, whose tests must pass.
+func (s snippet) isTest() bool {
+	clause, _, _ := strings.Cut(s.code, "\n")
+	return strings.HasSuffix(clause, "_test")
 }
 
 func TestSnippetsAreFoundAndCompiled(t *testing.T) {
@@ -112,5 +177,20 @@ func TestSnippetsAreFoundAndCompiled(t *testing.T) {
 	err := compile(t, root, found)
 	if err == nil || !strings.Contains(err.Error(), "PAGE.md:16") {
 		t.Errorf("error is %v, want one for PAGE.md:16", err)
+	}
+}
+
+func TestSnippetsThatAreTestsRun(t *testing.T) {
+	page := "```go\npackage s_test\n\nimport \"testing\"\n\nfunc TestGood(*testing.T) {}\n```\n```go\npackage s_test\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Error(\"bad result\") }\n```\n"
+	found := snippets("PAGE.md", page)
+	if len(found) != 2 || !found[0].isTest() {
+		t.Fatalf("found %+v, want two tests", found)
+	}
+	root := filepath.Join("..", "..")
+	if err := runTests(t, root, found[:1]); err != nil {
+		t.Errorf("a test that passes is reported: %v", err)
+	}
+	if err := runTests(t, root, found); err == nil || !strings.Contains(err.Error(), "bad result") {
+		t.Errorf("error is %v, want the message of the test", err)
 	}
 }

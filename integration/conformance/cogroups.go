@@ -1,0 +1,63 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/rivusio/rivusio/topology"
+)
+
+// cogroup makes a cogrouped stream.
+func (in *interpreter) cogroup(op *Operator) (handle, error) {
+	var c topology.Cogrouped[Key, Value]
+	for i, of := range op.Of {
+		from, err := in.input(of.From)
+		if err != nil {
+			return nil, err
+		}
+		if from == (absent{}) {
+			return absent{}, nil
+		}
+		g, ok := from.(grouped)
+		if !ok {
+			return nil, fmt.Errorf("it does not cogroup a %T", from)
+		}
+		add, err := newCombine(of.Add)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			c = g.g.Cogroup(keyed(add))
+		} else {
+			c = c.And(g.g, keyed(add))
+		}
+	}
+	return cogrouped{c}, nil
+}
+
+// named is the option with the name of a grouping. One that a cogroup takes needs a name, which the scenario may not give.
+func (in *interpreter) named(op *Operator) []topology.NodeOption {
+	name := op.Name
+	if name == "" && slices.ContainsFunc(in.scenario.Topology, func(o Operator) bool {
+		return slices.ContainsFunc(o.Of, func(of CogroupOf) bool { return of.From == op.ID })
+	}) {
+		name = "group-" + op.ID
+	}
+	return named(name)
+}
+
+// cogrouped is a cogrouped stream.
+type cogrouped struct {
+	c topology.Cogrouped[Key, Value]
+}
+
+func (c cogrouped) operator(in *interpreter, op *Operator) (handle, error) {
+	switch op.Op {
+	case "windowedBy":
+		return nil, unsupported("windowed cogroup")
+	case "aggregate":
+		in.compared(op)
+		return plainTable{c.c.Aggregate(op.Store, initial(op.Init), retention(op)...)}, nil
+	}
+	return nil, errNoOperator
+}
