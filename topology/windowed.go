@@ -242,7 +242,7 @@ func unlimitedWindow[K, V, A any](x aggregation[K, A], s Stream[K, V], def windo
 }
 
 func slidingWindows[K, V, A any](x aggregation[K, A], def windows.SlidingWindow) (WindowedTable[K, A], windowForward[K, V, A]) {
-	retentionMs := x.retentionMs(def.Retention(), "difference + grace")
+	retentionMs := x.retentionMs(def.Retention(), "2 * difference + grace")
 	k := windows.KeySerde(x.k)
 	if def.DifferenceMs() > 0 {
 		k = windows.TimeKeySerde(x.k, time.Duration(def.DifferenceMs())*time.Millisecond)

@@ -16,7 +16,7 @@ import (
 func ExampleSliding() {
 	def := windows.Sliding(10 * time.Second).Grace(time.Second)
 	fmt.Println(def, def.At(5_000), def.Retention())
-	// Output: sliding 10s, grace 1s {5000 15000} 11s
+	// Output: sliding 10s, grace 1s {5000 15000} 21s
 }
 
 func ExampleSession() {

@@ -2,6 +2,7 @@ package windows
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -48,9 +49,13 @@ func (s SlidingWindow) At(start int64) Window { return Window{start, endOf(start
 // (Kafka Streams: a sliding window is updated if its end >= stream time - grace).
 func (s SlidingWindow) ClosedAt(w Window) int64 { return endOf(endOf(w.End, s.GraceMs()), 1) }
 
-// Retention is difference + grace, and 1 ms at least.
+// Retention is twice the difference + grace, and 1 ms at least: so far back lies the start of the earliest window that a
+// record in time may still need (Kafka Streams keeps as much).
 func (s SlidingWindow) Retention() time.Duration {
-	return max(time.Millisecond, s.difference+s.grace)
+	if s.difference > (math.MaxInt64-s.grace)/2 {
+		return math.MaxInt64
+	}
+	return max(time.Millisecond, 2*s.difference+s.grace)
 }
 
 // String describes the definition.

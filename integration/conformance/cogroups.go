@@ -54,10 +54,48 @@ type cogrouped struct {
 func (c cogrouped) operator(in *interpreter, op *Operator) (handle, error) {
 	switch op.Op {
 	case "windowedBy":
-		return nil, unsupported("windowed cogroup")
+		if op.Window.Type == "session" {
+			return cogroupedSessions{c.c.Sessions(sessionWindow(op.Window))}, nil
+		}
+		def, key, err := definition(op.Window)
+		if err != nil {
+			return nil, err
+		}
+		return cogroupedWindows{c.c.Windowed(def), key}, nil
 	case "aggregate":
 		in.compared(op)
 		return plainTable{c.c.Aggregate(op.Store, initial(op.Init), retention(op)...)}, nil
 	}
 	return nil, errNoOperator
+}
+
+// cogroupedWindows is a cogrouped stream with windows.
+type cogroupedWindows struct {
+	w   topology.WindowedCogroup[Key, Value]
+	key keyOf[windowedKey]
+}
+
+func (c cogroupedWindows) operator(in *interpreter, op *Operator) (handle, error) {
+	if op.Op != "aggregate" {
+		return nil, errNoOperator
+	}
+	in.compared(op)
+	return windowTable{c.w.Aggregate(op.Store, initial(op.Init), retention(op)...), c.key}, nil
+}
+
+// cogroupedSessions is a cogrouped stream with sessions.
+type cogroupedSessions struct {
+	s topology.SessionCogroup[Key, Value]
+}
+
+func (c cogroupedSessions) operator(in *interpreter, op *Operator) (handle, error) {
+	if op.Op != "aggregate" {
+		return nil, errNoOperator
+	}
+	merge, err := combineOrNone(op.Merge)
+	if err != nil {
+		return nil, err
+	}
+	in.compared(op)
+	return windowTable{c.s.Aggregate(op.Store, initial(op.Init), merger(merge), retention(op)...), sessionKeys}, nil
 }

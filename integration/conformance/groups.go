@@ -87,7 +87,7 @@ func (g grouped) operator(in *interpreter, op *Operator) (handle, error) {
 func (g grouped) windowedBy(op *Operator) (handle, error) {
 	w := op.Window
 	if w.Type == "session" {
-		return nil, unsupported("session windows")
+		return sessions{onClose(g.g.Sessions(sessionWindow(w)), op)}, nil
 	}
 	def, key, err := definition(w)
 	if err != nil {
@@ -104,7 +104,7 @@ func definition(w *Window) (windows.Definition, keyOf[windowedKey], error) {
 	case "hopping":
 		return windows.Hopping(ms(w.SizeMs), ms(w.AdvanceMs)).Grace(ms(w.GraceMs)), timeKeys(w.SizeMs), nil
 	case "sliding":
-		return nil, keyOf[windowedKey]{}, unsupported("sliding windows")
+		return windows.Sliding(ms(w.DiffMs)).Grace(ms(w.GraceMs)), timeKeys(w.DiffMs), nil
 	}
 	return nil, keyOf[windowedKey]{}, unsupported("%s windows", w.Type)
 }
@@ -162,6 +162,27 @@ func (w windowed) reduce(store string, f, _ combineFn, opts []topology.StoreOpti
 
 func (w windowed) aggregate(store string, init Value, add, _ combineFn, opts []topology.StoreOption) table {
 	return windowTable{w.w.Aggregate(store, initial(init), keyed(add), opts...), w.key}
+}
+
+// sessions is a grouped stream with sessions.
+type sessions struct {
+	s topology.Sessions[Key, Value]
+}
+
+func (s sessions) operator(in *interpreter, op *Operator) (handle, error) {
+	return in.aggregate(op, s, op.Merge)
+}
+
+func (s sessions) count(store string, opts []topology.StoreOption) table {
+	return windowedNumbers(s.s.Count(store, opts...), sessionKeys)
+}
+
+func (s sessions) reduce(store string, f, _ combineFn, opts []topology.StoreOption) table {
+	return windowTable{s.s.Reduce(store, f, opts...), sessionKeys}
+}
+
+func (s sessions) aggregate(store string, init Value, add, merge combineFn, opts []topology.StoreOption) table {
+	return windowTable{s.s.Aggregate(store, initial(init), keyed(add), merger(merge), opts...), sessionKeys}
 }
 
 // merger is a merge function as sessions take it.
