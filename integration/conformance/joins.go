@@ -42,8 +42,15 @@ func (in *interpreter) join(op *Operator, left, right handle) (handle, error) {
 	return h, err
 }
 
-func joinStreams(op *Operator, _, _ plainStream, _ joinerFn) (handle, error) {
-	return nil, unsupported("%s of streams", op.Op)
+func joinStreams(op *Operator, l, r plainStream, f joinerFn) (handle, error) {
+	w := windows.Within(0).Before(ms(op.Window.BeforeMs)).After(ms(op.Window.AfterMs)).Grace(ms(op.Window.GraceMs))
+	switch op.Op {
+	case "join":
+		return plain(l.s.Join(r.s, w, op.Store, f), false), nil
+	case "leftJoin":
+		return plain(l.s.LeftJoin(r.s, w, op.Store, leftJoiner(f)), false), nil
+	}
+	return plain(l.s.OuterJoin(r.s, w, op.Store, outerJoiner(f)), false), nil
 }
 
 func joinTable(op *Operator, s plainStream, t plainTable, f joinerFn) (handle, error) {
@@ -53,7 +60,7 @@ func joinTable(op *Operator, s plainStream, t plainTable, f joinerFn) (handle, e
 	}
 	opts := []topology.NodeOption{topology.Named(name)}
 	if op.GraceMs != nil {
-		return nil, unsupported("%s of a stream and a table with grace", op.Op)
+		opts = append(opts, topology.Grace(ms(*op.GraceMs), "grace-"+op.ID))
 	}
 	switch op.Op {
 	case "join":
