@@ -3,7 +3,7 @@
 export GOTOOLCHAIN = auto
 
 # What bench compares. KAFKA_BROKERS, if set, is used instead of an own broker.
-QUERIES ?= raw q0 q1 q2 q3 q5 q7 q8 keyed-count keyed-count-nocache shuffle
+QUERIES ?= raw q0 q1 q2 q3 q5 q7 q8 q11 keyed-count keyed-count-nocache shuffle
 MODES   ?= eos:100 alos:5000
 REPS    ?= 3
 EVENTS  ?= 3000000

@@ -25,6 +25,7 @@ var queries = map[string]func(b *topology.Builder, in, out string){
 	"q5":                  q5,
 	"q7":                  q7,
 	"q8":                  q8,
+	"q11":                 q11,
 	"keyed-count":         func(b *topology.Builder, in, out string) { keyedCount(b, in, out, topology.EmitOnCommit()) },
 	"keyed-count-nocache": func(b *topology.Builder, in, out string) { keyedCount(b, in, out) },
 	"shuffle":             shuffle,
@@ -186,6 +187,26 @@ func higher(a, b Marked[Offer]) Marked[Offer] {
 		return b
 	}
 	return a
+}
+
+// Visit is a result of q11: a session of bids.
+type Visit struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	Count int64 `json:"count"`
+}
+
+// q11 counts the bids of each bidder's sessions.
+func q11(b *topology.Builder, in, out string) {
+	bids := markedBids(b, in, bidder, func(bid Bid) (int64, Vote) { return bid.Bidder, Vote{} })
+	gathered(b, bids, "by-bidder").
+		GroupByKey().
+		Sessions(windows.Session(windowSize).Grace(grace)).OnClose().
+		Count("sessions").
+		ToStream(windows.Key[int64]).
+		Map(func(w windows.Keyed[int64], n int64) (int64, Visit) { return w.Key, Visit{w.Start, w.End, n} }).
+		WithSerdes(decimal{}, serde.For[Visit]()).
+		To(out)
 }
 
 // keyedCount counts the records of each key.

@@ -14,7 +14,7 @@ import (
 // The kit's short runs end before a window closes by itself. Here bids lie far apart, partitions drift from each other by
 // nearly the grace, and the application crashes with and without its state: the windowed queries give what brute force gives.
 func TestWindowedQueriesAgainstBruteForce(t *testing.T) {
-	for query, expected := range map[string]func([]Bid) []string{"q5": expectedQ5, "q7": expectedQ7} {
+	for query, expected := range map[string]func([]Bid) []string{"q5": expectedQ5, "q7": expectedQ7, "q11": expectedQ11} {
 		t.Run(query, func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				bids := drawBids(r)
@@ -116,6 +116,27 @@ func expectedQ7(bids []Bid) (want []string) {
 	for start, b := range best {
 		want = append(want, fmt.Sprintf(`%d{"start":%d,"end":%d,"price":%d,"auction":%d,"bidder":%d,"dateTime":%d}`,
 			start, start, start+size, b.Price, b.Auction, b.Bidder, b.DateTime))
+	}
+	slices.Sort(want)
+	return want
+}
+
+func expectedQ11(bids []Bid) (want []string) {
+	times := make(map[int64][]int64)
+	for _, b := range bids {
+		times[b.Bidder] = append(times[b.Bidder], b.DateTime)
+	}
+	gap := windowSize.Milliseconds()
+	for bidder, at := range times {
+		slices.Sort(at)
+		for len(at) > 0 {
+			n := 1
+			for n < len(at) && at[n]-at[n-1] <= gap {
+				n++
+			}
+			want = append(want, fmt.Sprintf(`%d{"start":%d,"end":%d,"count":%d}`, bidder, at[0], at[n-1], n))
+			at = at[n:]
+		}
 	}
 	slices.Sort(want)
 	return want

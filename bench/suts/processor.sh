@@ -1,5 +1,5 @@
 # This project: bench/processor, the queries through the public API.
-sut_queries="raw q0 q1 q2 q3 q5 q7 q8 keyed-count keyed-count-nocache shuffle"
+sut_queries="raw q0 q1 q2 q3 q5 q7 q8 q11 keyed-count keyed-count-nocache shuffle"
 
 sut_build() { (cd "$BENCH/.." && GOTOOLCHAIN=auto go build -o "$WORK/processor" ./bench/processor); }
 
