@@ -148,3 +148,36 @@ func gate[V any](ended topology.KeyValueHandle[int32, bool]) func(*operators.Con
 		}, nil
 	}
 }
+
+// afterwards forwards records when the operators declared before it have nothing left to do: windows that close together
+// leave in turns.
+func afterwards[V any](waiting topology.KeyValueHandle[int64, Marked[V]]) func(*operators.Context, forward[V]) (forward[V], error) {
+	return func(c *operators.Context, next forward[V]) (forward[V], error) {
+		rows := waiting.In(c)
+		work := c.Work(func() error {
+			for row, err := range rows.All() {
+				if err != nil {
+					return err
+				}
+				if err := rows.Delete(row.Key); err != nil {
+					return err
+				}
+				if err := next(&operators.Record[int64, Marked[V]]{Key: row.Key, Value: row.Value, Timestamp: row.Timestamp}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, err := range rows.All() {
+			if err != nil {
+				return nil, err
+			}
+			work.Leave() // since the last commit
+			break
+		}
+		return func(r *operators.Record[int64, Marked[V]]) error {
+			work.Leave()
+			return rows.Put(r.Key, r.Value)
+		}, nil
+	}
+}

@@ -119,11 +119,13 @@ func q5(b *topology.Builder, in, out string) {
 		Count("counts").
 		ToStream(windows.Key[int64]).
 		Process(byWindow)
-	// Operators below one stream run in the order in which they are declared. Here it matters: the mark must follow the
-	// counts that it makes the aggregate emit.
+	// Operators below one stream run in the order in which they are declared, and so is what they leave for later. Here it
+	// matters: the mark must follow the counts that it makes the aggregate emit.
+	waiting := b.KeyValueStore("waiting", serde.Int64, serde.For[Marked[Count]]())
 	marks := bids.
 		Filter(func(_ int64, v Marked[Vote]) bool { return v.isMark() }).
-		MapValues(func(_ int64, v Marked[Vote]) Marked[Count] { return markFrom[Count](v.Mark) })
+		MapValues(func(_ int64, v Marked[Vote]) Marked[Count] { return markFrom[Count](v.Mark) }).
+		Process(afterwards(waiting), waiting)
 
 	// The tasks of the first step emit their windows at different times, at the end many at once; hence the long grace.
 	gathered(b, counts.Merge(marks), "by-window").
