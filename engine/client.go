@@ -81,6 +81,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.OnPartitionsRevoked(w.group.onRevoked),
 		kgo.OnPartitionsLost(w.group.onLost),
 		kgo.OnOffsetsFetched(w.group.onOffsets),
+		kgo.AdjustFetchOffsetsFn(w.adjustOffsets),
 		kgo.OnPartitionsCallbackBlocked(w.group.onBlocked),
 
 		// A committed offset that is not there any more is an error, never a reset (I8). Both options: each alone changes

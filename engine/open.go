@@ -9,9 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/internal/task"
 	"github.com/rivusio/rivusio/state"
@@ -131,8 +128,10 @@ func (o *opening) findStarts(ctx context.Context) error {
 	o.starts = make([]int64, len(o.run.feeds))
 	for i, f := range o.run.feeds {
 		o.starts[i] = f.start.offset
+		// What is the latest now is not later: the position must be committed before it is left.
+		o.settled = o.settled || f.start.settled
 		if f.start.offset < 0 {
-			start := o.w.app.plan.Start(o.sub, f.topic)
+			start := o.w.app.plan.StartOf(f.topic)
 			open[start] = append(open[start], i)
 		}
 	}
@@ -146,7 +145,7 @@ func (o *opening) findStarts(ctx context.Context) error {
 		for i, number := range numbers {
 			topics[i] = o.run.feeds[number].topic
 		}
-		listed, err := o.list(ctx, start, topics)
+		listed, err := o.w.app.listStarts(ctx, start, topics)
 		if err != nil {
 			return classify(fmt.Errorf("engine: task %s: start offsets: %w", o.run.id, err))
 		}
@@ -158,20 +157,8 @@ func (o *opening) findStarts(ctx context.Context) error {
 			}
 			o.starts[number] = at.Offset
 		}
-		// What is the latest now is not later: the position must be committed before it is left.
-		o.settled = o.settled || start.Kind != graph.Earliest
 	}
 	return nil
-}
-
-func (o *opening) list(ctx context.Context, start graph.Start, topics []string) (kadm.ListedOffsets, error) {
-	switch start.Kind {
-	case graph.Latest:
-		return o.w.app.adm.ListCommittedOffsets(ctx, topics...)
-	case graph.Ago:
-		return o.w.app.adm.ListOffsetsAfterMilli(ctx, time.Now().Add(-start.Ago).UnixMilli(), topics...)
-	}
-	return o.w.app.adm.ListStartOffsets(ctx, topics...)
 }
 
 // fromSource makes a restore one from the topic of a table. It reports false if the task has no partition of it.
@@ -179,7 +166,7 @@ func (o *opening) fromSource(j *restore) bool {
 	j.topic = j.store.Source.Topic
 	for _, f := range o.run.feeds {
 		if f.topic == j.topic {
-			j.until = max(0, f.start.offset)
+			j.until = max(0, f.start.offset) // such a source has no start of its own, so it is the committed one
 			j.read = j.store.Source.Reader(j.number)
 			return true
 		}
@@ -249,12 +236,6 @@ func (w *worker) startTask(o *opening) error {
 		addPartition(&resume, f)
 	}
 	if o.settled {
-		// The client would begin at the start of the log.
-		offsets := make(map[string]map[int32]kgo.EpochOffset)
-		for _, f := range r.feeds {
-			setOffset(offsets, f.topic, f.partition, f.next)
-		}
-		w.client.SetOffsets(offsets)
 		t.Touch()
 	}
 	if !w.paused {

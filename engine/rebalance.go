@@ -1,14 +1,20 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/rivusio/rivusio/internal/graph"
 )
 
 // membership collects what the client's callbacks say about the group, for the worker to act on between two polls: the
@@ -17,6 +23,8 @@ type membership struct {
 	mu     sync.Mutex
 	events []groupEvent
 	owned  map[string][]int32 // the latest assignment, as the group's leader sent it
+	// fetched is what the group committed of partitions that came last.
+	fetched map[topicPartition]committedOffset
 
 	hurry     atomic.Bool // a rebalance waits for the worker
 	rejoining atomic.Bool // from the request to join to the new assignment
@@ -43,6 +51,8 @@ const (
 type committedOffset struct {
 	offset   int64
 	metadata string
+	// settled: nothing was committed, and offset is where the source says to begin.
+	settled bool
 }
 
 func (m *membership) push(e groupEvent) {
@@ -96,8 +106,64 @@ func (m *membership) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.Offs
 			}
 		}
 	}
-	m.push(groupEvent{kind: offsetsFetched, offsets: offsets})
+	m.mu.Lock()
+	m.fetched = offsets
+	m.mu.Unlock()
 	return nil
+}
+
+// adjustOffsets follows onOffsets: it tells the client where to begin in partitions of which nothing is committed, before
+// anything is fetched. The client does not take that later.
+func (w *worker) adjustOffsets(ctx context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	m := &w.group
+	m.mu.Lock()
+	offsets := m.fetched
+	m.mu.Unlock()
+	missing := make(map[graph.Start]map[string][]int32)
+	for p, c := range offsets {
+		start := w.app.plan.StartOf(p.topic)
+		if c.offset >= 0 || start.Kind != graph.Latest && start.Kind != graph.Ago {
+			continue
+		}
+		if missing[start] == nil {
+			missing[start] = make(map[string][]int32)
+		}
+		missing[start][p.topic] = append(missing[start][p.topic], p.partition)
+	}
+	for start, topics := range missing {
+		listed, err := w.app.listStarts(ctx, start, slices.Collect(maps.Keys(topics)))
+		if err != nil {
+			return nil, err
+		}
+		for topic, partitions := range topics {
+			for _, p := range partitions {
+				found, ok := listed.Lookup(topic, p)
+				if !ok || found.Err != nil {
+					return nil, fmt.Errorf("start offset of topic %q, partition %d: %w", topic, p, cmp.Or(found.Err, errUnanswered))
+				}
+				c := offsets[topicPartition{topic, p}]
+				c.offset, c.settled = found.Offset, true
+				offsets[topicPartition{topic, p}] = c
+				if at[topic] == nil {
+					at[topic] = make(map[int32]kgo.Offset)
+				}
+				at[topic][p] = kgo.NewOffset().At(found.Offset)
+			}
+		}
+	}
+	m.push(groupEvent{kind: offsetsFetched, offsets: offsets})
+	return at, nil
+}
+
+// listStarts looks up the offsets that a start stands for.
+func (a *App) listStarts(ctx context.Context, start graph.Start, topics []string) (kadm.ListedOffsets, error) {
+	switch start.Kind {
+	case graph.Latest:
+		return a.adm.ListCommittedOffsets(ctx, topics...)
+	case graph.Ago:
+		return a.adm.ListOffsetsAfterMilli(ctx, time.Now().Add(-start.Ago).UnixMilli(), topics...)
+	}
+	return a.adm.ListStartOffsets(ctx, topics...)
 }
 
 // watchedBalancer is a balancer that tells when the member joins and which assignment it got. A transaction session calls

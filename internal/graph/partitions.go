@@ -25,6 +25,7 @@ type Plan struct {
 	Tasks      []int32          // number of tasks by sub-topology ID: they are partitions 0 to Tasks-1
 	Sources    [][]string       // topics that each sub-topology reads, sorted, by its ID
 	matched    map[string][]string
+	starts     map[string]Start // of topics that do not begin at the earliest record
 }
 
 // TopicsOf are the topics that a source reads, sorted.
@@ -35,15 +36,8 @@ func (p *Plan) TopicsOf(s *Source) []string {
 	return s.Topics
 }
 
-// Start is where a sub-topology begins to read a topic of which nothing is committed.
-func (p *Plan) Start(sub *SubTopology, topic string) Start {
-	for _, n := range sub.Nodes {
-		if n.Source != nil && slices.Contains(p.TopicsOf(n.Source), topic) {
-			return n.Source.Start
-		}
-	}
-	return Start{}
-}
+// StartOf is where reading a topic begins if nothing is committed.
+func (p *Plan) StartOf(topic string) Start { return p.starts[topic] }
 
 // Inputs are all topics that the topology reads, internal ones too, sorted.
 func (p *Plan) Inputs() []string {
@@ -69,7 +63,7 @@ func (p *Plan) Hash(sub *SubTopology) uint64 {
 // are. count tells the partitions of a topic outside of the topology; ok is false if there is no such topic. existing are
 // the topics that patterns are matched with; nil if there are no patterns. All problems are returned, joined.
 func (t *Topology) NewPlan(count func(topic string) (partitions int32, ok bool), existing []string) (*Plan, error) {
-	p := &Plan{Partitions: make(map[string]int32), matched: make(map[string][]string)}
+	p := &Plan{Partitions: make(map[string]int32), matched: make(map[string][]string), starts: make(map[string]Start)}
 	matched, errs := t.match(p, existing)
 	for _, topic := range matched {
 		if n, ok := count(topic); ok {
@@ -94,6 +88,13 @@ func (t *Topology) NewPlan(count func(topic string) (partitions int32, ok bool),
 		return nil, errors.Join(errs...)
 	}
 	t.sources(p)
+	for _, n := range t.Nodes {
+		if n.Source != nil && n.Source.Start != (Start{}) {
+			for _, topic := range p.TopicsOf(n.Source) {
+				p.starts[topic] = n.Source.Start
+			}
+		}
+	}
 	if err := t.repartitions(p); err != nil {
 		return nil, err
 	}
