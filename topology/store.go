@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"time"
+
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
@@ -48,4 +50,54 @@ func declare[K, V any](b *Builder, name string, kind state.Kind, retentionMs int
 		b.fail("store %q has a nil serde", name)
 	}
 	return handle{b.store(&graph.Store{Name: name, Kind: kind, RetentionMs: retentionMs, Open: open}, o)}
+}
+
+// WindowHandle stands for a window store. Make one with [Builder.WindowStore].
+type WindowHandle[K, V any] struct{ handle }
+
+// In is the task's partition of the store, or nil if the operator was not given the handle when the topology was built.
+func (h WindowHandle[K, V]) In(c *operators.Context) state.Window[K, V] {
+	if s, ok := storeIn[*state.WindowStore[K, V]](h.handle, c); ok {
+		return s
+	}
+	return nil
+}
+
+// WindowStore declares a store of one row per key and start of a window, for [Stream.Process] and [Stream.ProcessValues].
+// Windows are of that size, and are kept for retention after their start, in event time; it must be at least the size.
+//
+// Options: [InMemory], [NoChangelog].
+func (b *Builder) WindowStore[K, V any](name string, size, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) WindowHandle[K, V] {
+	if size < time.Millisecond || retention < size {
+		b.fail("store %q has windows of %v and a retention of %v, want at least 1ms and at least the size", name, size, retention)
+	}
+	w := state.WindowConfig{SizeMs: size.Milliseconds(), RetentionMs: retention.Milliseconds()}
+	return WindowHandle[K, V]{declare(b, name, state.KindWindow, w.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+		return state.NewWindow(c, w, k, v)
+	})}
+}
+
+// SessionHandle stands for a session store. Make one with [Builder.SessionStore].
+type SessionHandle[K, V any] struct{ handle }
+
+// In is the task's partition of the store, or nil if the operator was not given the handle when the topology was built.
+func (h SessionHandle[K, V]) In(c *operators.Context) state.Session[K, V] {
+	if s, ok := storeIn[*state.SessionStore[K, V]](h.handle, c); ok {
+		return s
+	}
+	return nil
+}
+
+// SessionStore declares a store of one row per key and session, for [Stream.Process] and [Stream.ProcessValues]. A session is
+// kept for retention after its end, in event time.
+//
+// Options: [InMemory], [NoChangelog].
+func (b *Builder) SessionStore[K, V any](name string, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) SessionHandle[K, V] {
+	if retention < time.Millisecond {
+		b.fail("store %q has a retention of %v, want at least 1ms", name, retention)
+	}
+	w := state.SessionConfig{RetentionMs: retention.Milliseconds()}
+	return SessionHandle[K, V]{declare(b, name, state.KindSession, w.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+		return state.NewSession(c, w, k, v)
+	})}
 }
