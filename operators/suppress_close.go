@@ -12,9 +12,9 @@ import (
 // was deleted when it closes gives nothing.
 //
 // The time is that of the largest timestamp that reached this operator, so what an operator above drops closes nothing, and
-// nothing leaves without new input. An update of a window that closed before passes at once, a delete too: below it is an
-// ordinary update of the row that left. Aggregates send such an update only for sessions, for a record exactly at the end
-// of gap and grace.
+// nothing leaves without new input. An update of a window that closed before passes at once, and a delete of one does not
+// pass: what is final stays. Aggregates send such changes only for sessions, for a record exactly at the end of gap and
+// grace.
 //
 // The rows lie in a window store by the end of their windows. If many leave at once, they do so in turns (see [Work]).
 type SuppressUntilClose[K, V any] struct {
@@ -93,6 +93,9 @@ func (s *suppressUntilClose[K, V]) turn() error {
 
 // pass forwards an update of a window that closed before.
 func (s *suppressUntilClose[K, V]) pass(r *Record[K, Change[V]]) error {
+	if r.NullValue {
+		return nil
+	}
 	s.o = *r
 	if !s.SendOld {
 		s.o.Value.Old, s.o.Value.HasOld = *new(V), false

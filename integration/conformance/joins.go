@@ -29,11 +29,11 @@ func (in *interpreter) join(op *Operator, left, right handle) (handle, error) {
 		if r, ok := right.(plainTable); ok && op.FkFn != "" {
 			h, err = joinForeign(op, l, r, f, in.resultOption(op))
 		} else if ok {
-			h = joinTables(op, l, r, f, in.storeOption(op))
+			h = joinTables(op, l, r, f, in.resultOption(op))
 		}
 	case windowTable:
 		if r, ok := right.(windowTable); ok {
-			h = joinWindows(op, l, r, f, in.storeOption(op))
+			h = joinWindows(op, l, r, f, in.resultOption(op))
 		}
 	}
 	if h == nil && err == nil {

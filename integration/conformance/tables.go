@@ -46,7 +46,11 @@ func (in *interpreter) ofTable(op *Operator, t table) (handle, error) {
 		return t.toStream().selectKey(f), err
 	case "filter", "filterNot":
 		p, err := newPredicate(op.Predicate)
-		return t.filter(p, op.Op == "filterNot", in.storeOption(op)), err
+		not := op.Op == "filterNot"
+		if in.oldUnknown(op) {
+			return t.mapValues(func(k Key, v Value) Value { return nullIf(v, p(k, v) == not) }, in.storeOption(op)), err
+		}
+		return t.filter(p, not, in.storeOption(op)), err
 	case "mapValues":
 		f, err := newValueFn(op.ValueFn)
 		return t.mapValues(f, in.storeOption(op)), err
@@ -84,10 +88,9 @@ func (in *interpreter) storeOption(op *Operator) []topology.StoreOption {
 	return []topology.StoreOption{topology.As(op.Store)}
 }
 
-// resultOption is storeOption for a join by foreign key, whose result gets a hidden store where an operator below needs its
-// rows.
+// resultOption is storeOption for a join, whose result gets a hidden store where an operator below needs its rows.
 func (in *interpreter) resultOption(op *Operator) []topology.StoreOption {
-	if op.Store == "" && in.rowsNeeded(op.ID) {
+	if op.Store == "" && rowsNeeded(op.ID, in.scenario.Topology) {
 		return []topology.StoreOption{topology.As("hidden-" + op.ID)}
 	}
 	return in.storeOption(op)
@@ -96,24 +99,10 @@ func (in *interpreter) resultOption(op *Operator) []topology.StoreOption {
 // rowsOf is the name of the store of a table that reads records. One without a name gets a hidden one where an operator
 // below needs its rows, as Kafka Streams does (rule 16).
 func (in *interpreter) rowsOf(op *Operator) string {
-	if op.Store == "" && in.rowsNeeded(op.ID) {
+	if op.Store == "" && rowsNeeded(op.ID, in.scenario.Topology) {
 		return "hidden-" + op.ID
 	}
 	return op.Store
-}
-
-func (in *interpreter) rowsNeeded(id string) bool {
-	return slices.ContainsFunc(in.scenario.Topology, func(op Operator) bool {
-		switch op.Op {
-		case "join", "leftJoin", "outerJoin":
-			return op.Left == id || op.Right == id
-		case "groupBy":
-			return op.From == id
-		case "filter", "filterNot", "mapValues", "suppress":
-			return op.From == id && op.Store == "" && in.rowsNeeded(op.ID)
-		}
-		return false
-	})
 }
 
 func (t plainTable) toStream() stream { return plain(t.t.ToStream(), false) }

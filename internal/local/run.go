@@ -73,7 +73,10 @@ func (e *entry) before(other *entry) bool {
 	case !e.outside && e.Timestamp != other.Timestamp:
 		return e.Timestamp < other.Timestamp
 	}
-	return e.sequence < other.sequence
+	if e.outside {
+		return e.sequence < other.sequence
+	}
+	return e.sequence > other.sequence
 }
 
 func (r *Runtime) process(in *input) error {
