@@ -3,7 +3,6 @@ package conformance
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/windows"
