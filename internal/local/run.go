@@ -73,10 +73,7 @@ func (e *entry) before(other *entry) bool {
 	case !e.outside && e.Timestamp != other.Timestamp:
 		return e.Timestamp < other.Timestamp
 	}
-	if e.outside {
-		return e.sequence < other.sequence
-	}
-	return e.sequence > other.sequence
+	return e.sequence < other.sequence
 }
 
 func (r *Runtime) process(in *input) error {
