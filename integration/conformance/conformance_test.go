@@ -83,7 +83,9 @@ func (x *session) restart(empty bool) error {
 		return err
 	}
 	var err error
-	x.runtime, err = local.New(cfg)
+	if x.runtime, err = local.New(cfg); err == nil {
+		x.atStart = x.runtime.Stats()
+	}
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rivusio/rivusio/internal/local"
+	"github.com/rivusio/rivusio/internal/task"
 	"github.com/rivusio/rivusio/operators"
 )
 
@@ -78,7 +79,8 @@ type session struct {
 	runtime  *local.Runtime
 	// afterStep, if not nil, does something to the runtime after each step that must not change any result.
 	afterStep func(*session) error
-	dropped   uint64   // by runtimes that were closed
+	atStart   []task.NodeStats // of the present runtime; nil: zero
+	dropped   uint64           // by runtimes that were closed
 	reasons   []string // what was dropped, for messages
 }
 
@@ -125,10 +127,14 @@ func (x *session) perform(s Step) error {
 	return x.afterStep(x)
 }
 
-// countDropped adds what the present runtime dropped.
+// countDropped adds what the present runtime dropped since it was made: what a global table drops when it is read again is
+// dropped again.
 func (x *session) countDropped() {
-	for _, n := range x.runtime.Stats() {
+	for i, n := range x.runtime.Stats() {
 		for reason, count := range n.Dropped {
+			if i < len(x.atStart) {
+				count -= x.atStart[i].Dropped[reason]
+			}
 			if x.dropped += count; count > 0 {
 				x.reasons = append(x.reasons, fmt.Sprintf("%d by %s: %s", count, n.Node, operators.Reason(reason)))
 			}

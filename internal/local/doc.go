@@ -4,8 +4,11 @@
 // Rules of the package:
 //
 //	L1  One record runs at a time, and the order is fixed: records that the topology itself wrote to a topic that it reads
-//	    come before those from outside, by timestamp and then by age; those from outside come in the order in which they
-//	    were appended. So a record from outside is processed to its end, through every internal topic, before the next.
+//	    come before those from outside, by the timestamps of the next records of the partitions; those from outside come in
+//	    the order in which they were appended. So a record from outside is processed to its end, through every internal
+//	    topic, before the next. Partitions whose next timestamps are equal come as a binary heap has them to which each is
+//	    added when it gets its first record and again after each record: the order of the test driver of Kafka Streams,
+//	    which nothing may depend on in production, where it is that of arrival.
 //	L2  All tasks commit together, in one transaction. What it wrote can be read from outside afterwards; an abort hides it
 //	    and starts again from the committed offsets, in the order of L1.
 //	L3  A [Broker] outlives its [Runtime]s: a new one goes on from the committed offsets and restores from the changelogs

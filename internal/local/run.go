@@ -1,11 +1,15 @@
 package local
 
 import (
+	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
 )
 
@@ -51,29 +55,75 @@ func (r *Runtime) turn(t *task.Task) error {
 
 // choose returns the input whose next record runs next, or nil.
 func (r *Runtime) choose() *input {
-	var best *input
+	r.queueFilled()
+	if len(r.queue) > 0 {
+		return r.queue[0]
+	}
+	var first *input
 	for _, in := range r.inputs {
-		for in.next < len(in.log.entries) && in.log.entries[in.next].aborted {
-			in.next++
-		}
-		if in.next < len(in.log.entries) && (best == nil || in.head().before(best.head())) {
-			best = in
+		if in.waits() && (first == nil || in.head().sequence < first.head().sequence) {
+			first = in
 		}
 	}
-	return best
+	return first
+}
+
+// queueFilled adds the inputs to the queue whose next record is one of the topology's own, in the order in which those were
+// written.
+func (r *Runtime) queueFilled() {
+	var filled []*input
+	for _, in := range r.inputs {
+		if !in.queued && in.waits() && !in.head().outside {
+			filled = append(filled, in)
+		}
+	}
+	slices.SortFunc(filled, func(a, b *input) int { return cmp.Compare(a.head().sequence, b.head().sequence) })
+	for _, in := range filled {
+		in.queued = true
+		heap.Push(&r.queue, in)
+	}
+}
+
+// take moves an input that was chosen past its next record.
+func (r *Runtime) take(in *input) *operators.Input {
+	if in.queued {
+		heap.Pop(&r.queue)
+		in.queued = false
+	}
+	e := in.head()
+	in.next++
+	if e.outside || !in.waits() || in.head().outside {
+		return &e.Input
+	}
+	in.queued = true
+	heap.Push(&r.queue, in)
+	return &e.Input
+}
+
+// waits reports whether a record is there to be processed.
+func (in *input) waits() bool {
+	for in.next < len(in.log.entries) && in.log.entries[in.next].aborted {
+		in.next++
+	}
+	return in.next < len(in.log.entries)
 }
 
 func (in *input) head() *entry { return &in.log.entries[in.next] }
 
-// before is the order of L1.
-func (e *entry) before(other *entry) bool {
-	switch {
-	case e.outside != other.outside:
-		return other.outside
-	case !e.outside && e.Timestamp != other.Timestamp:
-		return e.Timestamp < other.Timestamp
-	}
-	return e.sequence < other.sequence
+// queue has the inputs whose next record is one of the topology's own, by the timestamp of that record. It is a heap, and what
+// a heap makes of equal timestamps is part of L1.
+type queue []*input
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].head().Timestamp < q[j].head().Timestamp }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(in any)       { *q = append(*q, in.(*input)) }
+
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	in := (*q)[last]
+	*q = (*q)[:last]
+	return in
 }
 
 func (r *Runtime) process(in *input) error {
@@ -82,8 +132,7 @@ func (r *Runtime) process(in *input) error {
 			return err
 		}
 	}
-	in.task.Add(in.number, &in.head().Input)
-	in.next++
+	in.task.Add(in.number, r.take(in))
 	if n, err := in.task.Process(1); err != nil {
 		return err
 	} else if n != 1 {
@@ -201,6 +250,8 @@ func (r *Runtime) Abort() error {
 	}
 	for _, in := range r.inputs {
 		in.next = int(r.cfg.Broker.offsets[in.name].Offset)
+		in.queued = false
 	}
+	r.queue = nil
 	return nil
 }

@@ -41,6 +41,7 @@ type Runtime struct {
 	nowMs       int64
 	tasks       []*task.Task
 	inputs      []*input
+	queue       queue
 	globals     []*global
 	byGlobal    task.Globals
 	leases      []state.Partition
@@ -56,7 +57,8 @@ type input struct {
 	number int
 	name   group
 	log    *log
-	next   int // offset of the next entry
+	next   int  // offset of the next entry
+	queued bool // it is in the runtime's queue
 }
 
 // New makes the tasks of a topology, with their state restored up to the end of the changelogs and their inputs at the

@@ -355,8 +355,8 @@ func TestAnswersToOlderRowsAreDropped(t *testing.T) {
 		t.Errorf("results are %v, want %v", got, want)
 	}
 	want := []topologytest.Drop{
-		{Operator: "joined-foreign-join", Reason: operators.Stale, Records: 4},
 		{Operator: "joined-subscribe", Reason: operators.NullKey, Records: 1},
+		{Operator: "joined-foreign-join", Reason: operators.Stale, Records: 4},
 	}
 	if got := d.Dropped(); !slices.Equal(got, want) {
 		t.Errorf("dropped are %v, want %v", got, want)
