@@ -85,7 +85,11 @@ func cogroupOf[K, V, A any](g Grouped[K, V], add func(K, V, A) A) cogroupInput[K
 // groupings need names.
 //
 // Options: those of a store. The serde of the aggregate is serde.For its type, unless [StoreSerdes] says otherwise.
-func (c Cogrouped[K, A]) Aggregate(store string, init func() A, opts ...StoreOption) Table[K, A] {
+func (c Cogrouped[K, A]) Aggregate[S ~string](store S, init func() A, opts ...StoreOption) Table[K, A] {
+	return aggregateCogroup(c, string(store), init, opts)
+}
+
+func aggregateCogroup[K, A any](c Cogrouped[K, A], store string, init func() A, opts []StoreOption) Table[K, A] {
 	b := c.b
 	o := b.storeOptions("cogroup "+store, opts, optsKeyValue)
 	parents, k := c.parents(store, init != nil)

@@ -45,7 +45,7 @@ func (c Cogrouped[K, A]) Sessions(definition windows.SessionWindow) SessionCogro
 // a name to groupings of one topic, if there are several, and of a pattern of topics.
 //
 // Options: those of a store, [Retention] but for unlimited and count windows, [EmitOnCommit] but for count windows.
-func (w WindowedCogroup[K, A]) Aggregate(store string, init func() A, opts ...StoreOption) WindowedTable[K, A] {
+func (w WindowedCogroup[K, A]) Aggregate[S ~string](store S, init func() A, opts ...StoreOption) WindowedTable[K, A] {
 	takes, timed := optsWindow, true
 	switch w.def.(type) {
 	case windows.UnlimitedWindow:
@@ -53,7 +53,7 @@ func (w WindowedCogroup[K, A]) Aggregate(store string, init func() A, opts ...St
 	case windows.CountWindow:
 		takes, timed = optsKeyValue&^optEmitOnCommit, false
 	}
-	return w.c.windowed(store, init != nil, timed, takes, opts, func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]) {
+	return windowedCogroup(w.c, string(store), init != nil, timed, takes, opts, func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]) {
 		return in.windows(x, w.def, init)
 	})
 }
@@ -62,8 +62,8 @@ func (w WindowedCogroup[K, A]) Aggregate(store string, init func() A, opts ...St
 // [WindowedCogroup.Aggregate] for the times of the inputs.
 //
 // Options: those of a store, [Retention].
-func (s SessionCogroup[K, A]) Aggregate(store string, init func() A, merge func(k K, a, b A) A, opts ...StoreOption) WindowedTable[K, A] {
-	return s.c.windowed(store, init != nil && merge != nil, true, optsWindow, opts, func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]) {
+func (s SessionCogroup[K, A]) Aggregate[S ~string](store S, init func() A, merge func(k K, a, b A) A, opts ...StoreOption) WindowedTable[K, A] {
+	return windowedCogroup(s.c, string(store), init != nil && merge != nil, true, optsWindow, opts, func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]) {
 		return in.sessions(x, s.def, init, merge)
 	})
 }
@@ -71,8 +71,8 @@ func (s SessionCogroup[K, A]) Aggregate(store string, init func() A, merge func(
 // makeInput makes the operator of an input in a task.
 type makeInput[K, A any] func(in *graph.Instance, c *operators.Context, next operators.Forward[windows.Keyed[K], operators.Change[A]]) any
 
-// windowed adds a windowed cogroup: a node for each input, one that is the table, and the stores.
-func (c Cogrouped[K, A]) windowed(store string, given, timed bool, takes optionSet, opts []StoreOption,
+// windowedCogroup adds a windowed cogroup: a node for each input, one that is the table, and the stores.
+func windowedCogroup[K, A any](c Cogrouped[K, A], store string, given, timed bool, takes optionSet, opts []StoreOption,
 	declare func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]),
 ) WindowedTable[K, A] {
 	b := c.b

@@ -54,8 +54,8 @@ func (g Grouped[K, V]) stream(store string) Stream[K, V] {
 // Count counts the records of each key. Null keys and null values are dropped and counted.
 //
 // Options: those of a store, [TTL].
-func (g Grouped[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] {
-	return aggregate(g, "count", store, opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
+func (g Grouped[K, V]) Count[S ~string](store S, opts ...StoreOption) Table[K, int64] {
+	return aggregate(g, "count", string(store), opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
 		return operators.CountRecords[K, V]()
 	})
 }
@@ -64,8 +64,8 @@ func (g Grouped[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] 
 // the next value. A null result deletes the row. Null keys and null values are dropped and counted.
 //
 // Options: those of a store, [TTL].
-func (g Grouped[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) Table[K, V] {
-	return aggregate(g, "reduce", store, opts, g.s.v, reducer[K](g.s.b, store, f))
+func (g Grouped[K, V]) Reduce[S ~string](store S, f func(a, b V) V, opts ...StoreOption) Table[K, V] {
+	return aggregate(g, "reduce", string(store), opts, g.s.v, reducer[K](g.s.b, string(store), f))
 }
 
 // Aggregate combines the records of each key: init makes an empty aggregate, add adds a record to it. add may change the

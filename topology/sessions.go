@@ -33,8 +33,8 @@ func (s Sessions[K, V]) OnClose() Sessions[K, V] {
 // Count counts the records of each key and session, also those with a null value. Null keys are dropped and counted.
 //
 // Options: those of a store, [Retention].
-func (s Sessions[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K, int64] {
-	return sessionAggregate(s, "session-count", store, opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.SessionAggregator[K, V, int64] {
+func (s Sessions[K, V]) Count[S ~string](store S, opts ...StoreOption) WindowedTable[K, int64] {
+	return sessionAggregate(s, "session-count", string(store), opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.SessionAggregator[K, V, int64] {
 		return operators.CountSessions[K, V]()
 	})
 }
@@ -43,9 +43,9 @@ func (s Sessions[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K
 // serde can carry them.
 //
 // Options: those of a store, [Retention].
-func (s Sessions[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
-	needAggregator(s.g.s.b, store, f != nil)
-	return sessionAggregate(s, "session-reduce", store, opts, s.g.s.v, false, func(v serde.Serde[V]) operators.SessionAggregator[K, V, V] {
+func (s Sessions[K, V]) Reduce[S ~string](store S, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
+	needAggregator(s.g.s.b, string(store), f != nil)
+	return sessionAggregate(s, "session-reduce", string(store), opts, s.g.s.v, false, func(v serde.Serde[V]) operators.SessionAggregator[K, V, V] {
 		return operators.ReduceSessions[K](f, serde.IsNull(v))
 	})
 }

@@ -263,7 +263,8 @@ func (s Stream[K, V]) MarkAsPartitioned() Stream[K, V] {
 // and the store must have a name.
 //
 // Options: those of a store, [Versioned], [TTL].
-func (s Stream[K, V]) ToTable(store string, opts ...StoreOption) Table[K, V] {
-	o := s.b.storeOptions("ToTable "+store, opts, optsKeyValue|optVersioned|optTTL)
-	return table(s.grouped(store, "ToTable"), "to-table", store, o)
+func (s Stream[K, V]) ToTable[S ~string](store S, opts ...StoreOption) Table[K, V] {
+	name := string(store)
+	o := s.b.storeOptions("ToTable "+name, opts, optsKeyValue|optVersioned|optTTL)
+	return table(s.grouped(name, "ToTable"), "to-table", name, o)
 }

@@ -65,7 +65,8 @@ func (s Suppression) EmitEarly() Suppression {
 // for versioned tables.
 //
 // Options: [Named], [InMemory], [NoChangelog].
-func (t Table[K, V]) Suppress(s Suppression, opts ...StoreOption) Table[K, V] {
+func (t Table[K, V]) Suppress[S interface{ Suppression }](how S, opts ...StoreOption) Table[K, V] {
+	s := Suppression(how)
 	if s.onClose {
 		t.b.fail("suppression %q until windows close is of a table without windows", s.store)
 	}
@@ -76,7 +77,8 @@ func (t Table[K, V]) Suppress(s Suppression, opts ...StoreOption) Table[K, V] {
 // each window.
 //
 // Options: [Named], [InMemory], [NoChangelog].
-func (t WindowedTable[K, V]) Suppress(s Suppression, opts ...StoreOption) WindowedTable[K, V] {
+func (t WindowedTable[K, V]) Suppress[S interface{ Suppression }](how S, opts ...StoreOption) WindowedTable[K, V] {
+	s := Suppression(how)
 	if !s.onClose {
 		t.rows = suppressRows(t.rows, s, opts)
 		return t

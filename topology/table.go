@@ -54,14 +54,14 @@ func storeOf[S any](in *graph.Instance, name string) S {
 // above it, has a store), what never passed gives no delete (Kafka Streams, KTableFilter).
 //
 // Options: [Named], [As] and with it those of a store, [TTL].
-func (t Table[K, V]) Filter(keep func(K, V) bool, opts ...StoreOption) Table[K, V] {
+func (t Table[K, V]) Filter[F ~func(K, V) bool](keep F, opts ...StoreOption) Table[K, V] {
 	return Table[K, V]{filterRows(t.rows, "table-filter", keep, false, opts)}
 }
 
 // FilterNot is the table of the rows that drop refuses; see [Table.Filter].
 //
 // Options: [Named], [As] and with it those of a store, [TTL].
-func (t Table[K, V]) FilterNot(drop func(K, V) bool, opts ...StoreOption) Table[K, V] {
+func (t Table[K, V]) FilterNot[F ~func(K, V) bool](drop F, opts ...StoreOption) Table[K, V] {
 	return Table[K, V]{filterRows(t.rows, "table-filter-not", drop, true, opts)}
 }
 
@@ -101,16 +101,16 @@ type WindowedTable[K, V any] struct {
 // Filter is the table of the rows that keep accepts; see [Table.Filter].
 //
 // Options: [Named], [As] and with it those of a store, [TTL].
-func (t WindowedTable[K, V]) Filter(keep func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
-	t.rows = filterRows(t.rows, "table-filter", onWindow(keep), false, opts)
+func (t WindowedTable[K, V]) Filter[F ~func(K, windows.Window, V) bool](keep F, opts ...StoreOption) WindowedTable[K, V] {
+	t.rows = filterRows(t.rows, "table-filter", onWindow[K, V, bool](keep), false, opts)
 	return t
 }
 
 // FilterNot is the table of the rows that drop refuses; see [Table.Filter].
 //
 // Options: [Named], [As] and with it those of a store, [TTL].
-func (t WindowedTable[K, V]) FilterNot(drop func(K, windows.Window, V) bool, opts ...StoreOption) WindowedTable[K, V] {
-	t.rows = filterRows(t.rows, "table-filter-not", onWindow(drop), true, opts)
+func (t WindowedTable[K, V]) FilterNot[F ~func(K, windows.Window, V) bool](drop F, opts ...StoreOption) WindowedTable[K, V] {
+	t.rows = filterRows(t.rows, "table-filter-not", onWindow[K, V, bool](drop), true, opts)
 	return t
 }
 

@@ -88,8 +88,8 @@ func (g GroupedTable[K, V]) grouped(store string) *graph.Node {
 // Count counts the rows of each group. The count of a group whose last row goes is 0; it is not deleted (Kafka Streams).
 //
 // Options: those of a store.
-func (g GroupedTable[K, V]) Count(store string, opts ...StoreOption) Table[K, int64] {
-	return aggregateTable(g, "table-count", store, true, opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.TableAggregator[K, V, int64] {
+func (g GroupedTable[K, V]) Count[S ~string](store S, opts ...StoreOption) Table[K, int64] {
+	return aggregateTable(g, "table-count", string(store), true, opts, serde.Serde[int64](serde.Int64), func(serde.Serde[int64]) operators.TableAggregator[K, V, int64] {
 		return operators.CountRows[K, V]()
 	})
 }
@@ -99,8 +99,8 @@ func (g GroupedTable[K, V]) Count(store string, opts ...StoreOption) Table[K, in
 // before it is added. A null result deletes the aggregate.
 //
 // Options: those of a store.
-func (g GroupedTable[K, V]) Reduce(store string, add, subtract func(a, b V) V, opts ...StoreOption) Table[K, V] {
-	return aggregateTable(g, "table-reduce", store, add != nil && subtract != nil, opts, g.v, func(v serde.Serde[V]) operators.TableAggregator[K, V, V] {
+func (g GroupedTable[K, V]) Reduce[S ~string](store S, add, subtract func(a, b V) V, opts ...StoreOption) Table[K, V] {
+	return aggregateTable(g, "table-reduce", string(store), add != nil && subtract != nil, opts, g.v, func(v serde.Serde[V]) operators.TableAggregator[K, V, V] {
 		return operators.TableAggregator[K, V, V]{
 			Aggregator: operators.Reduce[K](add, serde.IsNull(v)),
 			Subtract:   func(_ K, v V, a V) V { return subtract(a, v) },

@@ -45,8 +45,8 @@ func (w Windowed[K, V]) OnClose() Windowed[K, V] {
 //
 // Options: those of a store, [Retention] but for unlimited and count windows, [EmitOnCommit] but for count windows,
 // [Combine] for time windows with OnClose.
-func (w Windowed[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K, int64] {
-	return windowAggregate(w, "window-count", store, opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
+func (w Windowed[K, V]) Count[S ~string](store S, opts ...StoreOption) WindowedTable[K, int64] {
+	return windowAggregate(w, "window-count", string(store), opts, serde.Serde[int64](serde.Int64), true, func(serde.Serde[int64]) operators.Aggregator[K, V, int64] {
 		return operators.CountRecords[K, V]()
 	})
 }
@@ -55,8 +55,8 @@ func (w Windowed[K, V]) Count(store string, opts ...StoreOption) WindowedTable[K
 // windows, which drop and count them.
 //
 // Options: as of [Windowed.Count].
-func (w Windowed[K, V]) Reduce(store string, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
-	return windowAggregate(w, opWindowReduce, store, opts, w.g.s.v, false, reducer[K](w.g.s.b, store, f))
+func (w Windowed[K, V]) Reduce[S ~string](store S, f func(a, b V) V, opts ...StoreOption) WindowedTable[K, V] {
+	return windowAggregate(w, opWindowReduce, string(store), opts, w.g.s.v, false, reducer[K](w.g.s.b, string(store), f))
 }
 
 // Aggregate is [Grouped.Aggregate] for each key and window. Null values reach add if the serde can carry them, but not in
