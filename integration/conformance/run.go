@@ -81,7 +81,7 @@ type session struct {
 	afterStep func(*session) error
 	atStart   []task.NodeStats // of the present runtime; nil: zero
 	dropped   uint64           // by runtimes that were closed
-	reasons   []string // what was dropped, for messages
+	reasons   []string         // what was dropped, for messages
 }
 
 // run runs the steps and returns what differs.
