@@ -24,12 +24,12 @@ func rowsNeeded(id string, by []Operator) bool {
 func oldNeeded(id string, by []Operator) bool {
 	return slices.ContainsFunc(by, func(op Operator) bool {
 		switch op.Op {
-		case "join":
-			return op.Left == id && op.FkFn != ""
-		case "leftJoin":
-			return op.Left == id
-		case "outerJoin":
-			return op.Left == id || op.Right == id
+		case "join", "leftJoin", "outerJoin":
+			if op.Left != id && op.Right != id || !isTable(op.Left, by) || !isTable(op.Right, by) {
+				return false
+			}
+			needs := op.Op == "outerJoin" || op.Left == id && (op.Op == "leftJoin" || op.FkFn != "")
+			return needs || op.FkFn == "" && op.Store == "" && oldNeeded(op.ID, by)
 		case "groupBy", "suppress":
 			return op.From == id
 		case "filter", "filterNot", "mapValues":
@@ -37,6 +37,24 @@ func oldNeeded(id string, by []Operator) bool {
 		}
 		return false
 	})
+}
+
+// isTable reports whether an operator gives a table.
+func isTable(id string, all []Operator) bool {
+	at := slices.IndexFunc(all, func(op Operator) bool { return op.ID == id })
+	if at < 0 {
+		return false
+	}
+	switch op := &all[at]; op.Op {
+	case "table", "toTable", "count", "reduce", "aggregate":
+		return true
+	case "join", "leftJoin", "outerJoin":
+		return isTable(op.Left, all) && isTable(op.Right, all)
+	case "filter", "filterNot", "mapValues", "suppress":
+		return isTable(op.From, all)
+	default:
+		return false
+	}
 }
 
 // oldUnknown reports whether a filter does not know the old rows, although the table that it stands on keeps rows: in Kafka
