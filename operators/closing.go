@@ -2,15 +2,13 @@ package operators
 
 import (
 	"encoding/binary"
-	"errors"
 	"iter"
-	"math"
 
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/windows"
 )
 
-// turnRows is how many results of closed windows leave in one turn. What comes out depends on it in nothing but the order
+// turnRows is how many rows whose time has come leave in one turn. What comes out depends on it in nothing but the order
 // between operators, so it is no option.
 const turnRows = 1024
 
@@ -99,12 +97,6 @@ type closingConfig[K, A any] struct {
 	next   Forward[windows.Keyed[K], Change[A]]
 }
 
-// cause is a record that moved the close time.
-type cause struct {
-	closeTime int64
-	headers   []Header
-}
-
 // newClosing makes it, and goes on with what was left at the last commit.
 func newClosing[K, A any](c *Context, cfg closingConfig[K, A]) (*closing[K, A], error) {
 	x := &closing[K, A]{closingConfig: cfg}
@@ -185,90 +177,14 @@ func (x *closing[K, A]) turn() error {
 
 // save writes down what is left. The headers belong to a record that is done, so they are read back.
 func (x *closing[K, A]) save() {
-	b := binary.AppendUvarint(nil, uint64(len(x.causes)))
-	for _, c := range x.causes {
-		b = binary.AppendUvarint(b, uint64(c.closeTime))
-		b = binary.AppendUvarint(b, uint64(len(c.headers)))
-		for _, h := range c.headers {
-			b = appendText(b, h.Key)
-			b = append(b, isNil(h.Value))
-			b = appendText(b, string(h.Value))
-		}
-	}
-	b = append(b, x.after...)
-	left := string(b)
+	left := appendCauses(x.causes) + x.after
 	if err := x.decode(left); err != nil {
 		panic(err) // it was just written
 	}
 	x.rows.Times().Closing = left
 }
 
-func isNil(b []byte) byte {
-	if b == nil {
-		return 1
-	}
-	return 0
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-var errClosing = errors.New("operators: what is left of a close does not decode")
-
-func (x *closing[K, A]) decode(left string) error {
-	r := closingReader{rest: left}
-	causes := make([]cause, r.count())
-	for i := range causes {
-		causes[i].closeTime = int64(r.number())
-		if n := r.count(); n > 0 {
-			causes[i].headers = make([]Header, n)
-		}
-		for j := range causes[i].headers {
-			h := &causes[i].headers[j]
-			h.Key = r.text()
-			null := r.number() == 1
-			if value := r.text(); !null {
-				h.Value = []byte(value)
-			}
-		}
-	}
-	if r.bad || len(causes) == 0 {
-		return errClosing
-	}
-	x.causes, x.after = causes, r.rest
-	return nil
-}
-
-// closingReader reads what save wrote.
-type closingReader struct {
-	rest string
-	bad  bool
-}
-
-func (r *closingReader) number() uint64 {
-	n, size := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	if size <= 0 || n > math.MaxInt64 {
-		r.rest, r.bad = "", true
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
-}
-
-// count is a number of things that each take a byte at least.
-func (r *closingReader) count() int {
-	n := r.number()
-	if n > uint64(len(r.rest)) {
-		r.bad = true
-		return 0
-	}
-	return int(n)
-}
-
-func (r *closingReader) text() string {
-	n := r.count()
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
+func (x *closing[K, A]) decode(left string) (err error) {
+	x.causes, x.after, err = decodeCauses(left)
+	return err
 }

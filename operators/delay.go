@@ -22,7 +22,7 @@ type Delayed[V any] struct {
 // the stream's record looks it up (Kafka Streams, KStreamKTableJoinProcessor with a grace period, KIP-923).
 //
 // Its time is the largest timestamp of the records that it took itself; a record leaves when that reaches its timestamp +
-// grace. One that is older than that already is forwarded at once. A null value is dropped and counted. So is a null key,
+// grace. If many leave at once, they do so in turns (see [Work]). One that is older than that already is forwarded at once. A null value is dropped and counted. So is a null key,
 // unless KeepNullKeys is set: then it is an error, for the buffer cannot hold it and the join below would not drop it.
 //
 // The buffer's keys are the timestamp as windows.AppendTime writes it, then the encoded key; a row has the records of that
@@ -37,6 +37,9 @@ type Delay[K, V any] struct {
 // Forward makes the operator.
 func (d Delay[K, V]) Forward(c *Context, next Forward[K, V]) Forward[K, V] {
 	op := &delay[K, V]{Delay: d, c: c, next: next, times: d.Buffer.Times()}
+	if op.work = c.Work(op.turn); op.times.Closing != "" {
+		op.work.Leave()
+	}
 	return op.process
 }
 
@@ -44,9 +47,10 @@ type delay[K, V any] struct {
 	Delay[K, V]
 	c     *Context
 	next  Forward[K, V]
-	times *state.Times // Operator is the delay's time
-	first int64        // no row is older. A hint: 0 until it is known
-	key   []byte       // scratch
+	times *state.Times // Operator is the delay's time; Closing is not empty while rows that are due are left
+	work  *Work
+	first int64  // no row is older. A hint: 0 until it is known
+	key   []byte // scratch
 	o     Record[K, V]
 }
 
@@ -77,7 +81,7 @@ func (d *delay[K, V]) process(r *Record[K, V]) error {
 	if d.first > due {
 		return nil
 	}
-	return d.let(due)
+	return d.turn()
 }
 
 func (d *delay[K, V]) put(r *Record[K, V]) error {
@@ -95,36 +99,46 @@ func (d *delay[K, V]) put(r *Record[K, V]) error {
 	return nil
 }
 
-// let forwards and deletes the rows up to a timestamp.
-func (d *delay[K, V]) let(due int64) error {
-	first := int64(math.MaxInt64)
+// turn forwards and deletes the rows that are due, up to turnRows rows.
+func (d *delay[K, V]) turn() error {
+	due, n := d.times.Operator-d.GraceMs, 0
 	for row, err := range d.Buffer.Range(windows.AppendTime(nil, d.first), afterAll) {
 		if err != nil {
 			return err
 		}
-		if row.Timestamp > due {
-			first = row.Timestamp
-			break
-		}
-		if len(row.Key) < windows.TimeBytes {
-			return fmt.Errorf("store %q has a row with the key %x, which is not that of a delayed record", d.Buffer.Name(), row.Key)
-		}
-		k, err := d.Keys.Decode(row.Key[windows.TimeBytes:])
-		if err != nil {
-			return fmt.Errorf("decode key of a delayed record: %w", err)
-		}
-		for _, v := range row.Value {
-			d.o = Record[K, V]{Key: k, Value: v.Value, Timestamp: row.Timestamp, Headers: v.Headers}
-			if err := d.next(&d.o); err != nil {
-				return err
+		if n == turnRows || row.Timestamp > due {
+			d.first, d.times.Closing = row.Timestamp, ""
+			if row.Timestamp <= due {
+				d.times.Closing = "due"
+				d.work.Leave()
 			}
+			return nil
 		}
-		if err := d.Buffer.Delete(row.Key); err != nil {
+		if err := d.let(row); err != nil {
+			return err
+		}
+		n++
+	}
+	d.first, d.times.Closing = math.MaxInt64, ""
+	return nil
+}
+
+// let forwards the records of a row and deletes it.
+func (d *delay[K, V]) let(row state.Row[[]byte, []Delayed[V]]) error {
+	if len(row.Key) < windows.TimeBytes {
+		return fmt.Errorf("store %q has a row with the key %x, which is not that of a delayed record", d.Buffer.Name(), row.Key)
+	}
+	k, err := d.Keys.Decode(row.Key[windows.TimeBytes:])
+	if err != nil {
+		return fmt.Errorf("decode key of a delayed record: %w", err)
+	}
+	for _, v := range row.Value {
+		d.o = Record[K, V]{Key: k, Value: v.Value, Timestamp: row.Timestamp, Headers: v.Headers}
+		if err := d.next(&d.o); err != nil {
 			return err
 		}
 	}
-	d.first = first
-	return nil
+	return d.Buffer.Delete(row.Key)
 }
 
 // cloneHeaders copies headers to keep, whose bytes may be those of a fetch.

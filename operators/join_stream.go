@@ -43,7 +43,7 @@ func (s StreamJoin[K, V, V2, R]) Forwards(left, right *Context, next Forward[K, 
 		join: func(k K, v2 serde.Optional[V2], v serde.Optional[V]) R { return s.Join(k, v, v2) },
 	}
 	if s.Waiting != nil {
-		w := newUnmatched(s, out)
+		w := newUnmatched(left, s, out)
 		l.unmatched, r.unmatched = w, w
 		l.wait = func(r *Record[K, V]) error {
 			return w.add(leftSide, r.Timestamp, r.Key, Unmatched[V, V2]{Left: []V{r.Value}})

@@ -22,7 +22,8 @@ import (
 // As in Kafka Streams (4.3, KStreamKStreamJoin) there is a lower bound of the waiting times, from which a record tells
 // whether to look at all: not if bound + after (right: before) of the record's own side + grace >= join time. Looking sets it
 // to the time of the last row looked at: the one after the first row still to wait of each side, or the very last; a new
-// row lowers it. So rows leave in bursts, and may leave later than their own time allows.
+// row lowers it. So rows leave in bursts, and may leave later than their own time allows. A burst of many rows leaves in
+// turns (see [Work]): the first before the results of the record that lets them go, the others after those.
 type Unmatched[V, V2 any] struct {
 	Left  []V
 	Right []V2
@@ -104,21 +105,25 @@ type unmatched[K, V, V2, R any] struct {
 	keys    serde.Serde[K]
 	out     *joined[K, R]
 	join    func(K, serde.Optional[V], serde.Optional[V2]) R
-	times   *state.Times // Operator is join time, Closed the lower bound; NoTime is none
-	waitMs  [2]int64     // after or before + grace, by side
+	times   *state.Times // Operator is join time, Closed the lower bound (NoTime is none), Closing what is left of a turn
+	work    *Work
+	waitMs  [2]int64 // after or before + grace, by side
 	graceMs int64
 	both    bool   // rows of either side wait
 	first   int64  // no row is older. A hint: 0 until it is known
 	key     []byte // scratch
 }
 
-func newUnmatched[K, V, V2, R any](s StreamJoin[K, V, V2, R], out *joined[K, R]) *unmatched[K, V, V2, R] {
+func newUnmatched[K, V, V2, R any](c *Context, s StreamJoin[K, V, V2, R], out *joined[K, R]) *unmatched[K, V, V2, R] {
 	u := &unmatched[K, V, V2, R]{
 		store: s.Waiting, keys: s.Keys, out: out, join: s.Join, times: s.Waiting.Times(),
 		graceMs: s.Window.GraceMs(), both: s.KeepLeft && s.KeepRight,
 	}
 	u.waitMs[leftSide] = s.Window.AfterMs() + u.graceMs
 	u.waitMs[rightSide] = s.Window.BeforeMs() + u.graceMs
+	if u.work = c.Work(u.resume); u.times.Closing != "" {
+		u.work.Leave()
+	}
 	return u
 }
 
@@ -175,8 +180,16 @@ func (u *unmatched[K, V, V2, R]) emit(timestamp, after int64, headers []Header) 
 	if timestamp != now || u.times.Closed == NoTime || u.times.Closed+after+u.graceMs >= now {
 		return nil
 	}
-	bound, first := NoTime, int64(math.MaxInt64)
+	return u.turn(headers)
+}
+
+// turn forwards the results of rows that are due, up to turnRows rows. If there are more, the headers of the record that
+// lets them go are kept, which is done before the next turn.
+func (u *unmatched[K, V, V2, R]) turn(headers []Header) error {
+	now := u.times.Operator
+	bound, first, n := NoTime, int64(math.MaxInt64), 0
 	var open [2]bool // a row of that side has yet to wait
+rows:
 	for row, err := range u.store.Range(windows.AppendTime(nil, u.first), afterAll) {
 		if err != nil {
 			return err
@@ -185,29 +198,42 @@ func (u *unmatched[K, V, V2, R]) emit(timestamp, after int64, headers []Header) 
 		if err != nil {
 			return err
 		}
-		bound = row.Timestamp
 		switch {
 		case open[leftSide] && open[rightSide]:
+			bound = row.Timestamp
+			break rows
 		case row.Timestamp+u.waitMs[side] >= now:
-			first = min(first, row.Timestamp)
-			open[side] = true
-			if u.both {
-				continue
+			bound, first = row.Timestamp, min(first, row.Timestamp)
+			if open[side] = true; !u.both {
+				break rows
 			}
+		case n == turnRows:
+			u.first = min(first, row.Timestamp)
+			u.times.Closing = appendCauses([]cause{{now, headers}})
+			u.work.Leave()
+			return nil
 		default:
 			if err := u.let(row, headers); err != nil {
 				return err
 			}
-			continue
+			bound = row.Timestamp
+			n++
 		}
-		break
 	}
-	u.first = first
-	u.times.Closed = bound
+	u.first, u.times.Closed, u.times.Closing = first, bound, ""
 	if !u.both && bound != NoTime && first != math.MaxInt64 {
 		return u.boundByLast() // every row behind the first one that waits would have been looked at
 	}
 	return nil
+}
+
+// resume does a turn that was left, as its cause was written down.
+func (u *unmatched[K, V, V2, R]) resume() error {
+	causes, _, err := decodeCauses(u.times.Closing)
+	if err != nil {
+		return fmt.Errorf("store %q: %w", u.store.Name(), err)
+	}
+	return u.turn(causes[0].headers)
 }
 
 // boundByLast sets the lower bound to the time of the last row.

@@ -14,35 +14,44 @@ import (
 	"github.com/rivusio/rivusio/windows"
 )
 
-// Windows of more keys than leave in one turn close at once: results leave in turns, with commits, aborts and restarts in
-// between, and are those that one turn would give, in the same order and with the headers of the record that closed them.
-// A second operator below, whose windows close by those results, gives what it would give as well.
-func TestManyWindowsCloseInTurns(t *testing.T) {
+// More rows than leave in one turn are due at once: results leave in turns, with commits, aborts and restarts in between, and
+// are those that come without, in the same order and with the headers of the record that closed them. A second operator
+// below, whose windows close by those results, gives what it would give as well.
+func TestManyRowsLeaveInTurns(t *testing.T) {
 	const keys = 1100
-	shapes := map[string]func(g topology.Grouped[string, string]) topology.Stream[string, int64]{
-		"time": func(g topology.Grouped[string, string]) topology.Stream[string, int64] {
-			return g.Windowed(windows.Hopping(10*time.Millisecond, 5*time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
+	shapes := map[string]func(b *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64]{
+		"time": func(_ *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			return s.GroupByKey().Windowed(windows.Hopping(10*time.Millisecond, 5*time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
 		},
-		"panes": func(g topology.Grouped[string, string]) topology.Stream[string, int64] {
-			return g.Windowed(windows.Hopping(10*time.Millisecond, 5*time.Millisecond)).OnClose().
+		"panes": func(_ *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			return s.GroupByKey().Windowed(windows.Hopping(10*time.Millisecond, 5*time.Millisecond)).OnClose().
 				Count("n", topology.Combine(func(a, b int64) int64 { return a + b })).ToStream(plainKey)
 		},
-		"sliding": func(g topology.Grouped[string, string]) topology.Stream[string, int64] {
-			return g.Windowed(windows.Sliding(10 * time.Millisecond).Grace(5 * time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
+		"sliding": func(_ *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			return s.GroupByKey().Windowed(windows.Sliding(10 * time.Millisecond).Grace(5 * time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
 		},
-		"sessions": func(g topology.Grouped[string, string]) topology.Stream[string, int64] {
-			return g.Sessions(windows.Session(10 * time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
+		"sessions": func(_ *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			return s.GroupByKey().Sessions(windows.Session(10 * time.Millisecond)).OnClose().Count("n").ToStream(plainKey)
+		},
+		"outer join": func(b *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			none := b.Stream("none", serde.String, serde.String)
+			return s.OuterJoin(none, windows.Within(10*time.Millisecond).Grace(5*time.Millisecond), "joined", sides)
+		},
+		"delayed join": func(b *topology.Builder, s topology.Stream[string, string]) topology.Stream[string, int64] {
+			rows := b.Table("none", "rows", serde.String, serde.String, topology.Versioned(time.Second))
+			return s.LeftJoinTable(rows, func(_, v string, row serde.Optional[string]) int64 { return sides("", serde.Some(v), row) },
+				topology.Grace(10*time.Millisecond, "waiting"))
 		},
 	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			topo := build(t, func(b *topology.Builder) {
-				s := shape(b.Stream("in", serde.String, serde.String).GroupByKey())
+				s := shape(b, b.Stream("in", serde.String, serde.String))
 				s.To("out")
 				s.MarkAsPartitioned().GroupByKey().Windowed(windows.Tumbling(3 * time.Millisecond)).OnClose().Count("again").ToStream(plainKey).To("again")
 			})
 			results := func(disturb func(r *local.Runtime, turn int, cfg local.Config) *local.Runtime, cfg local.Config) (out, again []string) {
-				b := broker(t, map[string]int32{"in": 1, "out": 1, "again": 1})
+				b := broker(t, map[string]int32{"in": 1, "none": 1, "out": 1, "again": 1})
 				cfg.Graph, cfg.Broker, cfg.Backend = topo.Graph(), b, state.NewMemory()
 				r := start(t, cfg)
 				add := func(key string, ts int64) {
@@ -110,3 +119,14 @@ func TestManyWindowsCloseInTurns(t *testing.T) {
 }
 
 func plainKey(k string, w windows.Window) string { return fmt.Sprint(k, "/", w.Start) }
+
+// sides tells which sides a joined record has.
+func sides(_ string, left, right serde.Optional[string]) (n int64) {
+	if left.OK {
+		n |= 1
+	}
+	if right.OK {
+		n |= 2
+	}
+	return n
+}
