@@ -111,8 +111,9 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 		return err
 	}
 	if !kept {
+		// In time for this input of a cogroup, but another one has moved the store on: sent, and not kept.
 		w.c.Drop(Expired)
-		return nil
+		slot = new(state.Slot[A])
 	}
 	change, err := w.Aggregator.old(slot)
 	if err != nil {
@@ -120,10 +121,12 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 	}
 	a, timestamp := w.Aggregator.apply(slot, r)
 	null := w.Aggregator.IsNull != nil && w.Aggregator.IsNull(a)
-	if null {
+	switch {
+	case !kept:
+	case null:
 		w.Store.Remove(slot)
 		slot.Timestamp = timestamp
-	} else {
+	default:
 		w.Store.Set(slot, a, timestamp)
 	}
 	if w.Emit != EmitOnUpdate {

@@ -12,7 +12,7 @@ import (
 
 // mustPass is how many scenarios passed when this was last changed. It only goes up: an operator that is added brings its
 // scenarios with it.
-const mustPass = 654
+const mustPass = 664
 
 func TestScenarios(t *testing.T) {
 	scenarios, err := Load("scenarios")
