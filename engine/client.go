@@ -94,6 +94,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.FetchMaxBytes(c.FetchBytes),
 		kgo.FetchMaxPartitionBytes(min(c.FetchBytes, 1<<20)),
 
+		kgo.MetadataMinAge(produceRetry),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(linger),
 		kgo.ProducerBatchCompression(c.codec()),
@@ -104,6 +105,11 @@ func (w *worker) memberOptions() []kgo.Opt {
 // fetchWait is how long brokers may hold a fetch for which they have nothing. A partition that is added or resumed
 // meanwhile is in the next one only (Kafka's fetch.max.wait.ms has the same default).
 const fetchWait = 500 * time.Millisecond
+
+// produceRetry is how long the client waits before it sends again what a broker refused, because it does so after a look at
+// the metadata, which it takes every 5 seconds at most by default. Since KIP-890 brokers refuse the first records of a
+// transaction while they still write the markers of the one before (CONCURRENT_TRANSACTIONS), which takes milliseconds.
+const produceRetry = 20 * time.Millisecond
 
 // maxBufferedRecords bounds what a worker's producer holds.
 const maxBufferedRecords = 50_000

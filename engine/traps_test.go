@@ -394,3 +394,23 @@ func TestFaultOffsetsFirstLosesRecords(t *testing.T) {
 		}
 	})
 }
+
+// Brokers refuse the first records of a transaction while they write the markers of the one before (KIP-890), and the client
+// then asks for metadata before it sends them again. That must not take the seconds that it waits by default.
+func TestTrapRefusedRecordsAreSentAgainAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, map[string]int32{"in": 1, "out": 1})
+		c := r.config("one")
+		c.tune = nil
+		p := r.start(counting(t), c)
+		p.awaitRunning()
+		refused := r.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "out", Err: kerr.ConcurrentTransactions, Count: 3})
+		began := time.Now()
+		r.produce("in", traffic(0, 100, 1)...)
+		r.awaitCaughtUp("count", "in")
+		if took := time.Since(began); took > time.Second || refused.Hits() != 3 {
+			t.Errorf("with %d refusals it took %v, want 3 and at most a second", refused.Hits(), took)
+		}
+		p.mustEnd()
+	})
+}
