@@ -87,6 +87,7 @@ func samples(t testing.TB) map[string]sample {
 		"replication_factor":       {value: "3"},
 		"require_topics":           {value: "true"},
 		"purge_interval":           {value: "1s"},
+		"pattern_interval":         {value: "1s"},
 		"tls.enabled":              {value: "true"},
 		"tls.ca_file":              {cert, []string{tls}},
 		"tls.cert_file":            {cert, []string{tls, "RIVUSIO_TLS_KEY_FILE=" + key}},
@@ -223,6 +224,7 @@ func TestPrecedence(t *testing.T) {
 	}
 	want := map[string]config.Setting{
 		"purge_interval":     {Value: "30s", Source: "default"},
+		"pattern_interval":   {Value: "5m", Source: "default"},
 		"workers":            {Value: "2", Source: "rivusio.yaml:1"},
 		"commit_interval":    {Value: "3s", Source: "RIVUSIO_COMMIT_INTERVAL"},
 		"max_task_idle":      {Value: "4s", Source: "--max-task-idle"},

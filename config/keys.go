@@ -96,6 +96,8 @@ func topicKeys() []Key {
 			"A missing internal topic is an error, instead of being made."),
 		one("purge_interval", period(time.Millisecond), "30s", func(c *Config) *time.Duration { return &c.Engine.PurgeInterval },
 			"How often records of repartition topics that all have read are deleted."),
+		one("pattern_interval", period(time.Millisecond), "5m", func(c *Config) *time.Duration { return &c.Engine.PatternInterval },
+			"How often a source that reads a pattern of topics looks for others that match."),
 	}
 }
 

@@ -145,10 +145,7 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	}
 	closing = append(closing, release)
 	a.instance = instance
-	a.plan, err = prepareTopics(ctx, a.adm, a.graph, topicOptions{
-		ReplicationFactor: a.cfg.ReplicationFactor, Create: !a.cfg.RequireTopics, Log: a.cfg.Logger,
-	})
-	if err != nil {
+	if a.plan, err = a.planTopics(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}
 	a.memory = state.NewMemory()
@@ -173,8 +170,46 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	return closing, a.startGlobals(ctx)
 }
 
+func (a *App) planTopics(ctx context.Context) (*graph.Plan, error) {
+	return prepareTopics(ctx, a.adm, a.graph, topicOptions{
+		ReplicationFactor: a.cfg.ReplicationFactor, Create: !a.cfg.RequireTopics, Log: a.cfg.Logger,
+	})
+}
+
 // work runs the workers until the context ends or one fails.
 func (a *App) work(ctx context.Context) error {
+	beside, stopBeside := context.WithCancel(a.hard)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { a.restorer.run(beside) })
+	helpers.Go(func() { a.purger.run(beside) })
+	helpers.Go(func() { a.watch(beside) })
+	following, stopFollowing := context.WithCancel(a.hard)
+	followed := a.followGlobals(following)
+	for a.runWorkers(ctx) {
+	}
+	a.setState(Stopping)
+	stopFollowing()
+	select {
+	case <-followed:
+	case <-time.After(abandonAfter): // a processor of the user's does not return
+	}
+	if a.cfg.StopPolicy == Handover {
+		a.leave(*a.workers.Load())
+	}
+	a.give()
+	stopBeside()
+	helpers.Wait()
+	select {
+	case <-a.failed:
+		return a.failure
+	default:
+		return nil
+	}
+}
+
+// runWorkers runs the workers on the present plan until the context ends, one fails, or patterns match other topics than
+// before: then there is a new plan, and it returns true.
+func (a *App) runWorkers(ctx context.Context) (again bool) {
 	workers := make([]*worker, a.cfg.Workers)
 	for i := range workers {
 		workers[i] = newWorker(a, i)
@@ -183,14 +218,9 @@ func (a *App) work(ctx context.Context) error {
 	a.setState(Rebalancing)
 	a.cfg.Logger.Info("runs", "application", a.graph.Application, "instance", a.instance, "workers", len(workers), "guarantee", a.cfg.Guarantee.String())
 
-	beside, stopBeside := context.WithCancel(a.hard)
-	var helpers, loops sync.WaitGroup
-	helpers.Go(func() { a.restorer.run(beside) })
-	helpers.Go(func() { a.purger.run(beside) })
-	helpers.Go(func() { a.watch(beside) })
-	following, stopFollowing := context.WithCancel(a.hard)
-	followed := a.followGlobals(following)
 	soft, stop := context.WithCancel(ctx)
+	defer stop()
+	var loops sync.WaitGroup
 	for _, w := range workers {
 		loops.Go(func() {
 			if err := w.run(soft); err != nil {
@@ -200,12 +230,15 @@ func (a *App) work(ctx context.Context) error {
 	}
 	ended := make(chan struct{})
 	go func() { loops.Wait(); close(ended) }()
+	var next *graph.Plan
 	select {
 	case <-ctx.Done():
+		a.setState(Stopping)
 	case <-a.failed:
+		a.setState(Stopping)
 	case <-ended:
+	case next = <-a.planAnew(soft):
 	}
-	a.setState(Stopping)
 	stop()
 	select {
 	case <-ended:
@@ -217,24 +250,18 @@ func (a *App) work(ctx context.Context) error {
 		case <-time.After(abandonAfter):
 			// User code does not return. The process is about to end; nothing is applied or committed any more.
 		}
+		return false
 	}
-	stopFollowing()
-	select {
-	case <-followed:
-	case <-time.After(abandonAfter): // a processor of the user's does not return
-	}
-	if a.cfg.StopPolicy == Handover {
-		a.leave(workers)
-	}
-	a.give()
-	stopBeside()
-	helpers.Wait()
 	select {
 	case <-a.failed:
-		return a.failure
+		return false
 	default:
-		return nil
 	}
+	if next == nil || ctx.Err() != nil {
+		return false
+	}
+	a.plan = next
+	return true
 }
 
 // abandonAfter is how long a worker has, after the time to stop is over, to notice.

@@ -157,6 +157,9 @@ type Config struct {
 	RequireTopics bool
 	// PurgeInterval is how often records of repartition topics that all have read are deleted. Default 30 s.
 	PurgeInterval time.Duration
+	// PatternInterval is how often a source that reads a pattern of topics looks for others that match. Default 5 minutes
+	// (Kafka's metadata.max.age.ms).
+	PatternInterval time.Duration
 
 	// TLS encrypts connections if it is not nil.
 	TLS *tls.Config
@@ -208,6 +211,7 @@ func (c Config) withDefaults() Config {
 	or(&c.TransactionTimeout, 10*time.Second)
 	or(&c.ReplicationFactor, -1)
 	or(&c.PurgeInterval, 30*time.Second)
+	or(&c.PatternInterval, 5*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -255,6 +259,7 @@ func (c Config) Validate() error {
 		{"SessionTimeout", c.SessionTimeout, 100 * time.Millisecond},
 		{"TransactionTimeout", c.TransactionTimeout, time.Second},
 		{"PurgeInterval", c.PurgeInterval, time.Millisecond},
+		{"PatternInterval", c.PatternInterval, time.Millisecond},
 	} {
 		bad(d.value < d.atLeast, "%s is %v, want at least %v", d.name, d.value, d.atLeast)
 	}

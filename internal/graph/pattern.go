@@ -65,6 +65,16 @@ func (t *Topology) Matched(existing []string) []string {
 	return topics
 }
 
+// Matched are the topics that patterns stand for in the plan, sorted.
+func (p *Plan) Matched() []string {
+	var topics []string
+	for _, matched := range p.matched {
+		topics = append(topics, matched...)
+	}
+	slices.Sort(topics)
+	return topics
+}
+
 // owns reports whether a topic is internal to the topology.
 func (t *Topology) owns(topic string) bool {
 	return slices.ContainsFunc(t.Repartitions, func(r *Repartition) bool { return r.Topic == topic }) ||
