@@ -64,6 +64,10 @@ type StoreID struct {
 // String is the store and partition as in errors: "store orders, partition 3".
 func (s StoreID) String() string { return fmt.Sprintf("store %s, partition %d", s.Name, s.Partition) }
 
+func (s StoreID) errorf(format string, args ...any) error {
+	return fmt.Errorf("state: %v: %w", s, fmt.Errorf(format, args...))
+}
+
 // Checkpoint says what the rows of a partition are: the state after all changelog records before Offset.
 type Checkpoint struct {
 	Offset int64     // of the changelog, exclusive; -1: none, the partition is empty or has no changelog

@@ -19,6 +19,10 @@ type KeyValue[K, V any] interface {
 	Delete(k K) error
 	// PutRow is Put with a timestamp of the caller's.
 	PutRow(r Row[K, V]) error
+	// PutIfAbsent is Put if the key has no value. If it has one, that is what it returns, and found is true.
+	PutIfAbsent(k K, v V) (present V, found bool, err error)
+	// PutAll is Put for each pair, in their order. After an error those before it are put.
+	PutAll(pairs iter.Seq2[K, V]) error
 }
 
 // KeyValueReader is the reading half of a [KeyValue], and all that there is of a global store: nobody changes the values
@@ -32,25 +36,39 @@ type KeyValueReader[K, V any] interface {
 	Range(from, to K) iter.Seq2[Row[K, V], error]
 	// ReverseRange is Range in descending order.
 	ReverseRange(from, to K) iter.Seq2[Row[K, V], error]
+	// RangeFrom reads the rows from a key on, which is included: for paging, among others.
+	RangeFrom(from K) iter.Seq2[Row[K, V], error]
+	// ReverseRangeFrom is RangeFrom in descending order: from the last row down to the key.
+	ReverseRangeFrom(from K) iter.Seq2[Row[K, V], error]
+	// RangeTo reads the rows up to a key, which is included.
+	RangeTo(to K) iter.Seq2[Row[K, V], error]
+	// ReverseRangeTo is RangeTo in descending order.
+	ReverseRangeTo(to K) iter.Seq2[Row[K, V], error]
 	// Prefix reads the rows whose encoded keys begin with p.
 	Prefix(p []byte) iter.Seq2[Row[K, V], error]
+	// ReversePrefix is Prefix in descending order.
+	ReversePrefix(p []byte) iter.Seq2[Row[K, V], error]
 	// All reads all rows.
 	All() iter.Seq2[Row[K, V], error]
 	// ReverseAll is All in descending order.
 	ReverseAll() iter.Seq2[Row[K, V], error]
+	// Count is the number of rows. It reads all keys, so that it is exact: an estimate would depend on how the rows lie on
+	// the disk (Kafka Streams' approximateNumEntries).
+	Count() (int64, error)
 }
 
 // KeyValueStore is one partition of a key-value store. It implements [Store] and [KeyValue].
 type KeyValueStore[K, V any] struct {
 	core[V]
-	keys    serde.Serde[K]
+	ranges[K, V]
 	group   *group
 	scratch []byte
 }
 
 // NewKeyValue makes the store of a partition. Keys are the same if their encodings are.
 func NewKeyValue[K, V any](c Config, k serde.Serde[K], v serde.Serde[V]) *KeyValueStore[K, V] {
-	s := &KeyValueStore[K, V]{core: newCore(c, 0, v), keys: k}
+	s := &KeyValueStore[K, V]{core: newCore(c, 0, v)}
+	s.ranges = ranges[K, V]{id: c.Partition.ID(), keys: k, between: s.rows}
 	s.cache.budget.join(&s.cache)
 	s.group = s.cache.addGroup(0)
 	return s
@@ -172,45 +190,38 @@ func (s *KeyValueStore[K, V]) Delete(k K) error {
 	return nil
 }
 
-// Range implements [KeyValue].
-func (s *KeyValueStore[K, V]) Range(from, to K) iter.Seq2[Row[K, V], error] {
-	return s.between(from, to, false)
-}
-
-// ReverseRange implements [KeyValue].
-func (s *KeyValueStore[K, V]) ReverseRange(from, to K) iter.Seq2[Row[K, V], error] {
-	return s.between(from, to, true)
-}
-
-func (s *KeyValueStore[K, V]) between(from, to K, reverse bool) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		lower, err := s.keys.Append([]byte{}, from)
-		if err != nil {
-			yield(Row[K, V]{}, s.errorf("key: %w", err))
-			return
-		}
-		upper, err := s.keys.Append([]byte{}, to)
-		if err != nil {
-			yield(Row[K, V]{}, s.errorf("key: %w", err))
-			return
-		}
-		s.rows(lower, append(upper, 0), reverse, yield)
+// PutIfAbsent implements [KeyValue].
+func (s *KeyValueStore[K, V]) PutIfAbsent(k K, v V) (present V, found bool, err error) {
+	slot, err := s.Lookup(k)
+	if err != nil {
+		return present, false, err
 	}
+	if slot.Present {
+		return slot.Value, true, nil
+	}
+	s.set(slot, v, s.timestamp())
+	return present, false, nil
 }
 
-// Prefix implements [KeyValue].
-func (s *KeyValueStore[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { s.rows(p, after(p), false, yield) }
+// PutAll implements [KeyValue].
+func (s *KeyValueStore[K, V]) PutAll(pairs iter.Seq2[K, V]) error {
+	for k, v := range pairs {
+		if err := s.Put(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// All implements [KeyValue].
-func (s *KeyValueStore[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { s.rows(nil, nil, false, yield) }
-}
-
-// ReverseAll implements [KeyValue].
-func (s *KeyValueStore[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { s.rows(nil, nil, true, yield) }
+// Count implements [KeyValueReader].
+func (s *KeyValueStore[K, V]) Count() (n int64, err error) {
+	err = s.each(nil, nil, false, s.cache.dirty, func(r run, live *slotRun[V]) (bool, error) {
+		if r == run(live) && live.slot().Present || r != run(live) && r.value() != nil {
+			n++
+		}
+		return true, nil
+	})
+	return n, err
 }
 
 func (s *KeyValueStore[K, V]) rows(lower, upper []byte, reverse bool, yield func(Row[K, V], error) bool) {
@@ -231,14 +242,4 @@ func (s *KeyValueStore[K, V]) rows(lower, upper []byte, reverse bool, yield func
 	if err != nil && !stopped {
 		yield(Row[K, V]{}, err)
 	}
-}
-
-// after returns the smallest key that is larger than all keys with a prefix, nil if there is none.
-func after(prefix []byte) []byte {
-	for i := len(prefix) - 1; i >= 0; i-- {
-		if prefix[i] != 0xff {
-			return append(append([]byte{}, prefix[:i]...), prefix[i]+1)
-		}
-	}
-	return nil
 }

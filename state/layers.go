@@ -2,7 +2,6 @@ package state
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/rivusio/rivusio/serde"
 )
@@ -46,7 +45,7 @@ func (l *layers) Name() string { return l.name }
 func (l *layers) Times() *Times { return &l.times }
 
 func (l *layers) errorf(format string, args ...any) error {
-	return fmt.Errorf("state: %v: %w", l.id, fmt.Errorf(format, args...))
+	return l.id.errorf(format, args...)
 }
 
 // read finds the committed or flushed row of a key. The value is good until the next read.

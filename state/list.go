@@ -2,7 +2,6 @@ package state
 
 import (
 	"iter"
-	"math"
 
 	"github.com/rivusio/rivusio/serde"
 )
@@ -21,6 +20,10 @@ type List[K, V any] interface {
 	Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error]
 	// ReverseFetch is Fetch in the opposite order.
 	ReverseFetch(k K, from, to int64) iter.Seq2[Row[K, V], error]
+	// FetchKeys is Scan of the keys from one to another, both included, in the unsigned order of their encodings.
+	FetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[K, V], error]
+	// ReverseFetchKeys is FetchKeys in the opposite order.
+	ReverseFetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[K, V], error]
 	// Scan reads the rows of all keys from one time to another, both included: by time, then in the unsigned order of the
 	// encoded keys, then in the order of arrival.
 	Scan(from, to int64) iter.Seq2[Row[K, V], error]
@@ -28,6 +31,8 @@ type List[K, V any] interface {
 	ReverseScan(from, to int64) iter.Seq2[Row[K, V], error]
 	// All is Scan over all times.
 	All() iter.Seq2[Row[K, V], error]
+	// ReverseAll is All in the opposite order.
+	ReverseAll() iter.Seq2[Row[K, V], error]
 }
 
 // ListConfig says for how long a store keeps rows.
@@ -42,11 +47,15 @@ type ListRow[V any] struct {
 }
 
 // ListStore is one partition of a list store. It implements [Store] and [List].
-type ListStore[K, V any] struct{ segments[K, V] }
+type ListStore[K, V any] struct {
+	segments[K, V]
+	loops[K, V, Row[K, V]]
+}
 
 // NewList makes the store of a partition. Keys are the same if their encodings are.
 func NewList[K, V any](c Config, l ListConfig, k serde.Serde[K], v serde.Serde[V]) *ListStore[K, V] {
-	s := &ListStore[K, V]{newSegments(c, l.RetentionMs, k, v)}
+	s := &ListStore[K, V]{segments: newSegments(c, l.RetentionMs, k, v)}
+	s.loops = loops[K, V, Row[K, V]]{rows: &s.segments, show: s.rowOf}
 	s.keyFirst, s.numbered = true, true
 	s.cache.budget.join(&s.cache)
 	return s
@@ -104,43 +113,6 @@ func (s *ListStore[K, V]) Delete(k K, ts int64) error {
 	return err
 }
 
-// Fetch implements [List].
-func (s *ListStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[K, V], error] {
-	return s.rowsOf(k, from, to, false)
-}
-
-// ReverseFetch implements [List].
-func (s *ListStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[K, V], error] {
-	return s.rowsOf(k, from, to, true)
-}
-
-func (s *ListStore[K, V]) rowsOf(k K, from, to int64, reverse bool) iter.Seq2[Row[K, V], error] {
-	return rows(func(yield func(Row[K, V]) bool) error {
-		return s.fetch(k, firstAt(from), lastAt(to), reverse, func(r *item[V]) bool {
-			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
-		})
-	})
-}
-
-// Scan implements [List].
-func (s *ListStore[K, V]) Scan(from, to int64) iter.Seq2[Row[K, V], error] {
-	return rows(func(yield func(Row[K, V]) bool) error {
-		return s.scanTimes(from, to, func(k K, r *item[V]) bool {
-			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
-		})
-	})
-}
-
-// ReverseScan implements [List].
-func (s *ListStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[K, V], error] {
-	return rows(func(yield func(Row[K, V]) bool) error {
-		return s.scanTimesBack(from, to, func(k K, r *item[V]) bool {
-			return yield(Row[K, V]{Key: k, Value: r.value, Timestamp: r.time})
-		})
-	})
-}
-
-// All implements [List].
-func (s *ListStore[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return s.Scan(math.MinInt64, math.MaxInt64)
+func (s *ListStore[K, V]) rowOf(k K, r *item[V]) Row[K, V] {
+	return Row[K, V]{Key: k, Value: r.value, Timestamp: r.time}
 }

@@ -208,7 +208,19 @@ func (l *layers) prefixes(n int, lower []byte, f func(prefix []byte)) error {
 
 // scan yields the rows with lower <= key < upper that are in the store, with their values decoded. Nil bounds are none.
 // The key is good until the next row.
-func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield func(key []byte, v V, timestamp int64) bool) (err error) {
+func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield func(key []byte, v V, timestamp int64) bool) error {
+	return c.each(lower, upper, reverse, groups, func(r run, live *slotRun[V]) (bool, error) {
+		v, timestamp, present, err := c.merged(r, live)
+		if err != nil || !present {
+			return true, err
+		}
+		return yield(r.key(), v, timestamp), nil
+	})
+}
+
+// each calls f with the uppermost row of each key with lower <= key < upper, tombstones included, until it returns false.
+// live is the run of those that are not flushed.
+func (c *core[V]) each(lower, upper []byte, reverse bool, groups []*group, f func(r run, live *slotRun[V]) (more bool, err error)) (err error) {
 	live := &slotRun[V]{cache: &c.cache, at: -1}
 	for _, g := range groups {
 		live.indexes = c.cache.dirtyRange(live.indexes, g, string(lower), string(upper))
@@ -224,15 +236,9 @@ func (c *core[V]) scan(lower, upper []byte, reverse bool, groups []*group, yield
 	}()
 	version := c.version
 	for m.next() {
-		v, timestamp, present, err := c.merged(m.row(), live)
-		if err != nil {
+		more, err := f(m.row(), live)
+		if err != nil || !more {
 			return err
-		}
-		if !present {
-			continue
-		}
-		if !yield(m.row().key(), v, timestamp) {
-			return nil
 		}
 		if err := c.since(version); err != nil {
 			return err

@@ -221,9 +221,33 @@ func (x *timeIndex) note(key string, p place, present bool) {
 	}
 }
 
-// scanTimes yields the rows of all keys from one time to another by time, then as keyFirst says. The last index stays if it
-// reaches further, for whoever reads on from there: a read that finds nothing due costs a look into it.
-func (s *segments[K, V]) scanTimes(from, to int64, yield func(k K, r *item[V]) bool) error {
+// keyRange is the escaped keys from one to another, both included; the zero value is all keys.
+type keyRange struct{ from, to string }
+
+func (r keyRange) has(key string) bool { return r.to == "" || r.from <= key && key <= r.to }
+
+// keysBetween is the range of the keys from one to another.
+func (s *segments[K, V]) keysBetween(from, to K) (r keyRange, err error) {
+	if err = s.encode(from); err == nil {
+		r.from = string(s.key)
+		err = s.encode(to)
+		r.to = string(s.key)
+	}
+	return r, err
+}
+
+// scanTimes yields the rows of some keys from one time to another by time, then as keyFirst says; reverse, in the opposite
+// order.
+func (s *segments[K, V]) scanTimes(from, to int64, keys keyRange, reverse bool, yield func(k K, r *item[V]) bool) error {
+	if reverse {
+		return s.scanBack(from, to, keys, yield)
+	}
+	return s.scanOn(from, to, keys, yield)
+}
+
+// scanOn is scanTimes in ascending order. The last index stays if it reaches further, for whoever reads on from there: a
+// read that finds nothing due costs a look into it.
+func (s *segments[K, V]) scanOn(from, to int64, keys keyRange, yield func(k K, r *item[V]) bool) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -245,7 +269,7 @@ func (s *segments[K, V]) scanTimes(from, to int64, yield func(k K, r *item[V]) b
 				}
 			}
 		}
-		if more, err := s.scanIndex(x, from, min(to, x.limit), yield); !more || err != nil {
+		if more, err := s.scanIndex(x, from, min(to, x.limit), keys, yield); !more || err != nil {
 			return err
 		}
 		if x.limit >= to {
@@ -270,7 +294,7 @@ func (s *segments[K, V]) nextTimes(from, to int64) (start, last int64, any bool)
 }
 
 // scanIndex yields the rows that an index has from one time to another. It is false if yield was.
-func (s *segments[K, V]) scanIndex(x *timeIndex, from, to int64, yield func(k K, r *item[V]) bool) (more bool, err error) {
+func (s *segments[K, V]) scanIndex(x *timeIndex, from, to int64, keys keyRange, yield func(k K, r *item[V]) bool) (more bool, err error) {
 	if x != s.index {
 		s.scans = append(s.scans, x)
 		defer func() { s.scans = slices.DeleteFunc(s.scans, func(other *timeIndex) bool { return other == x }) }()
@@ -284,15 +308,18 @@ func (s *segments[K, V]) scanIndex(x *timeIndex, from, to int64, yield func(k K,
 			}
 			return r.time <= to && len(piece) < pieceRows
 		})
-		if more, err := s.yieldPiece(piece, version, yield); !more || err != nil || len(piece) < pieceRows {
+		if more, err := s.yieldPiece(piece, version, keys, yield); !more || err != nil || len(piece) < pieceRows {
 			return more, err
 		}
 		lower = btreemap.GT(piece[len(piece)-1])
 	}
 }
 
-func (s *segments[K, V]) yieldPiece(piece []indexed, version int, yield func(k K, r *item[V]) bool) (more bool, err error) {
+func (s *segments[K, V]) yieldPiece(piece []indexed, version int, keys keyRange, yield func(k K, r *item[V]) bool) (more bool, err error) {
 	for _, at := range piece {
+		if !keys.has(at.key) {
+			continue
+		}
 		r, found, err := s.peek(at)
 		if err != nil {
 			return false, err
@@ -338,8 +365,8 @@ func (s *segments[K, V]) peek(at indexed) (r item[V], found bool, err error) {
 	return r, err == nil, err
 }
 
-// scanTimesBack is scanTimes in the opposite order, bucket by bucket.
-func (s *segments[K, V]) scanTimesBack(from, to int64, yield func(k K, r *item[V]) bool) error {
+// scanBack is scanTimes in descending order, bucket by bucket.
+func (s *segments[K, V]) scanBack(from, to int64, keys keyRange, yield func(k K, r *item[V]) bool) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -366,7 +393,7 @@ func (s *segments[K, V]) scanTimesBack(from, to int64, yield func(k K, r *item[V
 			piece = append(piece, r)
 			return true
 		})
-		if more, err := s.yieldPiece(piece, s.version, yield); !more || err != nil {
+		if more, err := s.yieldPiece(piece, s.version, keys, yield); !more || err != nil {
 			return err
 		}
 		if start == math.MinInt64 {

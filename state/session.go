@@ -26,6 +26,10 @@ type Session[K, V any] interface {
 	Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// ReverseFetch is Fetch in the opposite order.
 	ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// FetchKeys is Fetch of the keys from one to another, both included, in the order of Scan.
+	FetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseFetchKeys is FetchKeys in the opposite order.
+	ReverseFetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// Scan reads the sessions of all keys that end from one time to another, both included: by end, then start, then in
 	// the unsigned order of the encoded keys.
 	Scan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error]
@@ -33,6 +37,8 @@ type Session[K, V any] interface {
 	ReverseScan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// All is Scan over all sessions.
 	All() iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseAll is All in the opposite order.
+	ReverseAll() iter.Seq2[Row[windows.Keyed[K], V], error]
 }
 
 // SessionConfig says for how long a store keeps sessions.
@@ -48,11 +54,15 @@ type SessionRow[V any] struct {
 }
 
 // SessionStore is one partition of a session store. It implements [Store] and [Session].
-type SessionStore[K, V any] struct{ segments[K, V] }
+type SessionStore[K, V any] struct {
+	segments[K, V]
+	loops[K, V, Row[windows.Keyed[K], V]]
+}
 
 // NewSession makes the store of a partition. Keys are the same if their encodings are.
 func NewSession[K, V any](c Config, w SessionConfig, k serde.Serde[K], v serde.Serde[V]) *SessionStore[K, V] {
-	s := &SessionStore[K, V]{newSegments(c, w.RetentionMs, k, v)}
+	s := &SessionStore[K, V]{segments: newSegments(c, w.RetentionMs, k, v)}
+	s.loops = loops[K, V, Row[windows.Keyed[K], V]]{rows: &s.segments, show: s.rowOf, overlaps: true}
 	s.cache.budget.join(&s.cache)
 	return s
 }
@@ -133,40 +143,3 @@ func (s *SessionStore[K, V]) Put(k K, w windows.Window, v V) error {
 
 // Delete implements [Session].
 func (s *SessionStore[K, V]) Delete(k K, w windows.Window) error { return s.RemoveSession(k, w) }
-
-// Fetch implements [Session].
-func (s *SessionStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.sessions(k, from, to, false)
-}
-
-// ReverseFetch implements [Session].
-func (s *SessionStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.sessions(k, from, to, true)
-}
-
-func (s *SessionStore[K, V]) sessions(k K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.fetch(k, firstAt(from), lastAt(math.MaxInt64), reverse, func(r *item[V]) bool {
-			return r.sub > to || yield(s.rowOf(k, r))
-		})
-	})
-}
-
-// Scan implements [Session].
-func (s *SessionStore[K, V]) Scan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.scanTimes(fromEnd, toEnd, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
-	})
-}
-
-// ReverseScan implements [Session].
-func (s *SessionStore[K, V]) ReverseScan(fromEnd, toEnd int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.scanTimesBack(fromEnd, toEnd, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
-	})
-}
-
-// All implements [Session].
-func (s *SessionStore[K, V]) All() iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.Scan(math.MinInt64, math.MaxInt64)
-}

@@ -27,6 +27,8 @@ type Versioned[K, V any] interface {
 	GetAsOf(k K, ts int64) (VersionedRow[V], bool, error)
 	// History reads the versions of a key that were valid at any time from one to another, both included, the newest first.
 	History(k K, from, to int64) iter.Seq2[VersionedRow[V], error]
+	// ReverseHistory is History in the opposite order, the oldest first.
+	ReverseHistory(k K, from, to int64) iter.Seq2[VersionedRow[V], error]
 	// All reads the latest versions, in the unsigned order of the encoded keys. The Timestamp is that of the version.
 	All() iter.Seq2[Row[K, V], error]
 }
@@ -220,12 +222,24 @@ func (s *VersionedStore[K, V]) GetAsOf(k K, ts int64) (row VersionedRow[V], foun
 
 // History implements [Versioned].
 func (s *VersionedStore[K, V]) History(k K, from, to int64) iter.Seq2[VersionedRow[V], error] {
+	return s.history(k, from, to, true)
+}
+
+// ReverseHistory implements [Versioned].
+func (s *VersionedStore[K, V]) ReverseHistory(k K, from, to int64) iter.Seq2[VersionedRow[V], error] {
+	return s.history(k, from, to, false)
+}
+
+func (s *VersionedStore[K, V]) history(k K, from, to int64, newestFirst bool) iter.Seq2[VersionedRow[V], error] {
 	return rows(func(yield func(VersionedRow[V]) bool) error {
 		if from == math.MaxInt64 {
 			return nil
 		}
-		return s.fetch(k, firstAt(from+1), lastAt(StillValid), true, func(r *item[version[V]]) bool {
-			return r.value.void || s.from(r) > to || yield(s.rowOf(r))
+		return s.fetch(k, firstAt(from+1), lastAt(StillValid), newestFirst, func(r *item[version[V]]) bool {
+			if s.from(r) > to {
+				return newestFirst // in the other order those that follow begin later still
+			}
+			return r.value.void || yield(s.rowOf(r))
 		})
 	})
 }

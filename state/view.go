@@ -2,9 +2,7 @@ package state
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
-	"iter"
 	"sync/atomic"
 
 	"github.com/rivusio/rivusio/serde"
@@ -65,10 +63,9 @@ type View interface {
 // KeyValueView reads the rows of a [Shared] key-value store for one goroutine, and keeps the decoded rows that it read in
 // the goroutine's budget. It implements [KeyValueReader].
 type KeyValueView[K, V any] struct {
-	shared  *Shared
-	id      StoreID
-	rows    Reader
-	keys    serde.Serde[K]
+	shared *Shared
+	rows   Reader
+	ranges[K, V]
 	values  serde.Serde[V]
 	cache   cache[viewed[V]]
 	group   *group
@@ -88,22 +85,19 @@ func NewKeyValueView[K, V any](s *Shared, budget *Budget, k serde.Serde[K], v se
 		budget = NewBudget(0)
 	}
 	view := &KeyValueView[K, V]{
-		shared: s, id: s.partition.ID(), rows: s.partition.Reader(), keys: k, values: v, cache: newCache[viewed[V]](budget, 0),
+		shared: s, rows: s.partition.Reader(), values: v, cache: newCache[viewed[V]](budget, 0),
 	}
+	view.ranges = ranges[K, V]{id: s.partition.ID(), keys: k, between: view.scan}
 	budget.join(&view.cache)
 	view.group = view.cache.addGroup(0)
 	return view
-}
-
-func (v *KeyValueView[K, V]) errorf(format string, args ...any) error {
-	return fmt.Errorf("state: %v: %w", v.id, fmt.Errorf(format, args...))
 }
 
 // lookup returns the slot of a key as the row is now.
 func (v *KeyValueView[K, V]) lookup(k K) (*Slot[viewed[V]], error) {
 	key, err := v.keys.Append(v.scratch[:0], k)
 	if err != nil {
-		return nil, v.errorf("key: %w", err)
+		return nil, v.id.errorf("key: %w", err)
 	}
 	v.scratch = key
 	// The number is read before the row, so a change in between makes the next look-up read again. While it is odd another
@@ -141,7 +135,7 @@ func (v *KeyValueView[K, V]) decode(row []byte) (value V, timestamp int64, err e
 		value, err = v.values.Decode(encoded)
 	}
 	if err != nil {
-		return value, 0, v.errorf("value of a row: %w", err)
+		return value, 0, v.id.errorf("value of a row: %w", err)
 	}
 	return value, timestamp, nil
 }
@@ -164,44 +158,16 @@ func (v *KeyValueView[K, V]) GetRow(k K) (r Row[K, V], found bool, err error) {
 	return Row[K, V]{Key: k, Value: slot.Value.value, Timestamp: slot.Timestamp}, true, nil
 }
 
-// Range implements [KeyValueReader].
-func (v *KeyValueView[K, V]) Range(from, to K) iter.Seq2[Row[K, V], error] {
-	return v.between(from, to, false)
-}
-
-// ReverseRange implements [KeyValueReader].
-func (v *KeyValueView[K, V]) ReverseRange(from, to K) iter.Seq2[Row[K, V], error] {
-	return v.between(from, to, true)
-}
-
-func (v *KeyValueView[K, V]) between(from, to K, reverse bool) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		lower, err := v.keys.Append([]byte{}, from)
-		var upper []byte
-		if err == nil {
-			upper, err = v.keys.Append([]byte{}, to)
-		}
-		if err != nil {
-			yield(Row[K, V]{}, v.errorf("key: %w", err))
-			return
-		}
-		v.scan(lower, append(upper, 0), reverse, yield)
+// Count implements [KeyValueReader].
+func (v *KeyValueView[K, V]) Count() (n int64, err error) {
+	rows := v.rows.Scan(nil, nil, false)
+	for rows.Next() {
+		n++
 	}
-}
-
-// Prefix implements [KeyValueReader].
-func (v *KeyValueView[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { v.scan(p, after(p), false, yield) }
-}
-
-// All implements [KeyValueReader].
-func (v *KeyValueView[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { v.scan(nil, nil, false, yield) }
-}
-
-// ReverseAll implements [KeyValueReader].
-func (v *KeyValueView[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { v.scan(nil, nil, true, yield) }
+	if err := rows.Close(); err != nil {
+		return 0, v.id.errorf("read: %w", err)
+	}
+	return n, nil
 }
 
 func (v *KeyValueView[K, V]) scan(lower, upper []byte, reverse bool, yield func(Row[K, V], error) bool) {
@@ -216,7 +182,7 @@ func (v *KeyValueView[K, V]) scan(lower, upper []byte, reverse bool, yield func(
 	for rows.Next() {
 		k, err := v.keys.Decode(rows.Key())
 		if err != nil {
-			err = v.errorf("key of a row: %w", err)
+			err = v.id.errorf("key of a row: %w", err)
 		}
 		var value V
 		var timestamp int64
@@ -234,7 +200,7 @@ func (v *KeyValueView[K, V]) scan(lower, upper []byte, reverse bool, yield func(
 		}
 	}
 	if err := end(); err != nil {
-		yield(Row[K, V]{}, v.errorf("read: %w", err))
+		yield(Row[K, V]{}, v.id.errorf("read: %w", err))
 	}
 }
 

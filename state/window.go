@@ -24,11 +24,21 @@ type Window[K, V any] interface {
 	Delete(k K, start int64) error
 	// Fetch reads the rows of one key whose windows start from one time to another (ms), both included, in that order.
 	Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseFetch is Fetch in the opposite order.
+	ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// FetchKeys is Scan of the keys from one to another, both included, in the unsigned order of their encodings.
+	FetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseFetchKeys is FetchKeys in the opposite order.
+	ReverseFetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// Scan reads the rows of all keys whose windows start from one time to another, both included: by start, then in the
 	// unsigned order of the encoded keys.
 	Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseScan is Scan in the opposite order.
+	ReverseScan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error]
 	// All is Scan over all windows.
 	All() iter.Seq2[Row[windows.Keyed[K], V], error]
+	// ReverseAll is All in the opposite order.
+	ReverseAll() iter.Seq2[Row[windows.Keyed[K], V], error]
 }
 
 // WindowConfig says what windows a store keeps, and for how long.
@@ -221,13 +231,18 @@ func (s *WindowStore[K, V]) Delete(k K, start int64) error {
 
 // Scan implements [Window].
 func (s *WindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.scanFrom(from, nil, to)
+	return s.scanFrom(from, nil, to, false)
+}
+
+// ReverseScan implements [Window].
+func (s *WindowStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.scanFrom(from, nil, to, true)
 }
 
 // ScanAfter is the rest of a Scan, up to windows that start at to, behind the row at a position.
 func (s *WindowStore[K, V]) ScanAfter(position string, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
 	from, _ := windows.Time([]byte(position))
-	return s.scanFrom(from, append([]byte(position), 0), to)
+	return s.scanFrom(from, append([]byte(position), 0), to, false)
 }
 
 // Position is that of the row that a Scan or a ScanAfter is at; it stays good when the store has changed.
@@ -243,7 +258,7 @@ func (s *WindowStore[K, V]) DecodeKey(encoded []byte) (K, error) {
 }
 
 // scanFrom reads windows that start from one time to another; at lower, if it is not nil, and behind it.
-func (s *WindowStore[K, V]) scanFrom(from int64, lower []byte, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+func (s *WindowStore[K, V]) scanFrom(from int64, lower []byte, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
 	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
 		if bound := s.bound(); lower == nil || from < bound {
 			from = max(from, bound)
@@ -263,30 +278,41 @@ func (s *WindowStore[K, V]) scanFrom(from int64, lower []byte, to int64) iter.Se
 			}
 		}
 		sortGroups(groups)
-		stopped := false
-		var bad error
-		err := s.scan(lower, upper, false, groups, func(key []byte, v V, timestamp int64) bool {
-			k, err := s.keyed(key)
-			if err != nil {
-				bad = err
-				return false
-			}
-			s.position = key
-			stopped = !yield(Row[windows.Keyed[K], V]{Key: k, Value: v, Timestamp: timestamp}, nil)
-			return !stopped
-		})
-		if bad != nil {
-			err = bad
-		}
-		if err != nil && !stopped {
-			yield(Row[windows.Keyed[K], V]{}, err)
-		}
+		s.part(lower, upper, reverse, groups, yield)
 	}
+}
+
+// part yields the rows with lower <= row key < upper, whose dirty ones are in groups. It is false if the loop has ended.
+func (s *WindowStore[K, V]) part(lower, upper []byte, reverse bool, groups []*group, yield func(Row[windows.Keyed[K], V], error) bool) (more bool) {
+	more = true
+	var bad error
+	err := s.scan(lower, upper, reverse, groups, func(key []byte, v V, timestamp int64) bool {
+		k, err := s.keyed(key)
+		if err != nil {
+			bad = err
+			return false
+		}
+		s.position = key
+		more = yield(Row[windows.Keyed[K], V]{Key: k, Value: v, Timestamp: timestamp}, nil)
+		return more
+	})
+	if bad != nil {
+		err = bad
+	}
+	if err != nil && more {
+		yield(Row[windows.Keyed[K], V]{}, err)
+	}
+	return more && err == nil
 }
 
 // All implements [Window].
 func (s *WindowStore[K, V]) All() iter.Seq2[Row[windows.Keyed[K], V], error] {
 	return s.Scan(math.MinInt64, math.MaxInt64)
+}
+
+// ReverseAll implements [Window].
+func (s *WindowStore[K, V]) ReverseAll() iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.ReverseScan(math.MinInt64, math.MaxInt64)
 }
 
 // keyed decodes a row key.

@@ -1,9 +1,6 @@
 package state
 
 import (
-	"iter"
-	"math"
-
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/windows"
 )
@@ -20,12 +17,14 @@ type WindowRow[V any] struct {
 // has, however many starts the other keys have.
 type DenseWindowStore[K, V any] struct {
 	segments[K, V]
+	loops[K, V, Row[windows.Keyed[K], V]]
 	sizeMs int64
 }
 
 // NewDenseWindow makes the store of a partition. Keys are the same if their encodings are.
 func NewDenseWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *DenseWindowStore[K, V] {
-	s := &DenseWindowStore[K, V]{newSegments(c, w.RetentionMs, k, v), w.SizeMs}
+	s := &DenseWindowStore[K, V]{segments: newSegments(c, w.RetentionMs, k, v), sizeMs: w.SizeMs}
+	s.loops = loops[K, V, Row[windows.Keyed[K], V]]{rows: &s.segments, show: s.rowOf}
 	s.keyFirst = true
 	s.cache.budget.join(&s.cache)
 	return s
@@ -96,39 +95,4 @@ func (s *DenseWindowStore[K, V]) Delete(k K, start int64) error { return s.Remov
 
 func (s *DenseWindowStore[K, V]) rowOf(k K, r *item[V]) Row[windows.Keyed[K], V] {
 	return Row[windows.Keyed[K], V]{Key: windows.Key(k, windowFrom(r.time, s.sizeMs)), Value: r.value, Timestamp: r.timestamp}
-}
-
-// Fetch implements [Window].
-func (s *DenseWindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.windows(k, from, to, false)
-}
-
-// ReverseFetch implements [Window].
-func (s *DenseWindowStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.windows(k, from, to, true)
-}
-
-func (s *DenseWindowStore[K, V]) windows(k K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.fetch(k, firstAt(from), lastAt(to), reverse, func(r *item[V]) bool { return yield(s.rowOf(k, r)) })
-	})
-}
-
-// Scan implements [Window].
-func (s *DenseWindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.scanTimes(from, to, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
-	})
-}
-
-// ReverseScan implements [Window].
-func (s *DenseWindowStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return rows(func(yield func(Row[windows.Keyed[K], V]) bool) error {
-		return s.scanTimesBack(from, to, func(k K, r *item[V]) bool { return yield(s.rowOf(k, r)) })
-	})
-}
-
-// All implements [Window].
-func (s *DenseWindowStore[K, V]) All() iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.Scan(math.MinInt64, math.MaxInt64)
 }

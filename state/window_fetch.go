@@ -9,20 +9,22 @@ import (
 
 // Fetch implements [Window]. Rows lie by time first, so it asks for the key in each window that may have rows.
 func (s *WindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.fetch(k, from, to, false)
+}
+
+// ReverseFetch implements [Window].
+func (s *WindowStore[K, V]) ReverseFetch(k K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.fetch(k, from, to, true)
+}
+
+func (s *WindowStore[K, V]) fetch(k K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
 	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		if err := s.loadStarts(); err != nil {
+		starts, err := s.startsIn(from, to, reverse)
+		if err != nil {
 			yield(Row[windows.Keyed[K], V]{}, err)
 			return
 		}
-		lo, _ := slices.BinarySearch(s.starts, max(from, s.bound()))
-		hi, found := slices.BinarySearch(s.starts, to)
-		if found {
-			hi++
-		}
-		if lo >= hi {
-			return
-		}
-		for _, start := range slices.Clone(s.starts[lo:hi]) {
+		for _, start := range starts {
 			v, timestamp, found, err := s.peek(k, start)
 			if err != nil {
 				yield(Row[windows.Keyed[K], V]{}, err)
@@ -33,6 +35,65 @@ func (s *WindowStore[K, V]) Fetch(k K, from, to int64) iter.Seq2[Row[windows.Key
 			}
 		}
 	}
+}
+
+// FetchKeys implements [Window].
+func (s *WindowStore[K, V]) FetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.fetchKeys(fromKey, toKey, from, to, false)
+}
+
+// ReverseFetchKeys implements [Window].
+func (s *WindowStore[K, V]) ReverseFetchKeys(fromKey, toKey K, from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return s.fetchKeys(fromKey, toKey, from, to, true)
+}
+
+// fetchKeys reads a part of each window that may have rows.
+func (s *WindowStore[K, V]) fetchKeys(fromKey, toKey K, from, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
+	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
+		starts, err := s.startsIn(from, to, reverse)
+		for _, start := range starts {
+			if start < s.bound() { // by what the loop put
+				continue
+			}
+			if err = s.rowKey(fromKey, start); err != nil {
+				break
+			}
+			lower := slices.Clone(s.scratch)
+			if err = s.rowKey(toKey, start); err != nil {
+				break
+			}
+			var groups []*group
+			if g := s.cache.group(start); g != nil {
+				groups = []*group{g}
+			}
+			if !s.part(lower, append(slices.Clone(s.scratch), 0), reverse, groups, yield) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Row[windows.Keyed[K], V]{}, err)
+		}
+	}
+}
+
+// startsIn are the starts of visible windows, from one time to another, that may have rows.
+func (s *WindowStore[K, V]) startsIn(from, to int64, reverse bool) ([]int64, error) {
+	if err := s.loadStarts(); err != nil {
+		return nil, err
+	}
+	lo, _ := slices.BinarySearch(s.starts, max(from, s.bound()))
+	hi, found := slices.BinarySearch(s.starts, to)
+	if found {
+		hi++
+	}
+	if lo >= hi {
+		return nil, nil
+	}
+	starts := slices.Clone(s.starts[lo:hi])
+	if reverse {
+		slices.Reverse(starts)
+	}
+	return starts, nil
 }
 
 // peek is a Lookup that caches nothing.

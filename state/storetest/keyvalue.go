@@ -45,7 +45,7 @@ func testKeyValue(t *testing.T, b state.Backend) {
 		m.open()
 		t.Repeat(map[string]func(*rapid.T){
 			"put": m.put, "putMany": m.putMany, "delete": m.delete, "update": m.update, "remove": m.remove, "get": m.get,
-			"range": m.rangeOf, "prefix": m.prefix, "all": m.all, "changing": m.changing,
+			"absent": m.putIfAbsent, "pairs": m.putAll, "range": m.rangeOf, "prefix": m.prefix, "all": m.all, "changing": m.changing,
 			"commit": m.commitRows, "abort": m.abortRows, "apply": m.applySome, "reopen": m.reopenRows, "": m.check,
 		})
 		m.finish(t, m.saved)
@@ -76,6 +76,36 @@ func (m *keyValueModel) putMany(t *rapid.T) {
 		k := prefix + strings.Repeat("\x00", i%5) + string(rune('a'+i*7%60)) + string(rune(i*31%300))
 		must(t, m.store.PutRow(state.Row[string, []byte]{Key: k, Value: []byte{byte(i)}, Timestamp: int64(i)}))
 		m.live[k] = row{string([]byte{byte(i)}), int64(i)}
+		m.note(k)
+	}
+}
+
+func (m *keyValueModel) putIfAbsent(t *rapid.T) {
+	k := keys().Draw(t, "key")
+	m.now++
+	present, found, err := m.store.PutIfAbsent(k, []byte("new"))
+	must(t, err)
+	if want, has := m.live[k]; found != has || string(present) != want.value {
+		t.Fatalf("PutIfAbsent(%q) = %x, %v; want %v, %v", k, present, found, want, has)
+	}
+	if !found {
+		m.live[k] = row{"new", m.now}
+		m.note(k)
+	}
+}
+
+func (m *keyValueModel) putAll(t *rapid.T) {
+	m.now++
+	ks := rapid.SliceOfN(keys(), 0, 3).Draw(t, "keys")
+	must(t, m.store.PutAll(func(yield func(string, []byte) bool) {
+		for i, k := range ks {
+			if !yield(k, []byte{byte(i)}) {
+				return
+			}
+		}
+	}))
+	for i, k := range ks {
+		m.live[k] = row{string([]byte{byte(i)}), m.now}
 		m.note(k)
 	}
 }
@@ -153,25 +183,58 @@ func (m *keyValueModel) read(t *rapid.T, rows iter.Seq2[state.Row[string, []byte
 }
 
 func (m *keyValueModel) rangeOf(t *rapid.T) {
-	from, to := keys().Draw(t, "from"), keys().Draw(t, "to")
-	rows, reverse := m.store.Range(from, to), rapid.Bool().Draw(t, "reverse")
-	if reverse {
-		rows = m.store.ReverseRange(from, to)
+	r, reverse := drawRange(t), rapid.Bool().Draw(t, "reverse")
+	m.read(t, r.of(m.store, reverse), reverse, r.has)
+}
+
+// keyRange is a range of keys that may be open.
+type keyRange struct {
+	from, to   string
+	open, upTo bool // without an end, without a start
+}
+
+func drawRange(t *rapid.T) keyRange {
+	r := keyRange{from: keys().Draw(t, "from"), to: keys().Draw(t, "to")}
+	ends := rapid.IntRange(0, 3).Draw(t, "ends")
+	r.open, r.upTo = ends == 0, ends == 1
+	return r
+}
+
+func (r keyRange) has(k string) bool { return (r.upTo || r.from <= k) && (r.open || k <= r.to) }
+
+// of is the read of a range.
+func (r keyRange) of[V any](s state.KeyValueReader[string, V], reverse bool) iter.Seq2[state.Row[string, V], error] {
+	switch {
+	case r.open && reverse:
+		return s.ReverseRangeFrom(r.from)
+	case r.open:
+		return s.RangeFrom(r.from)
+	case r.upTo && reverse:
+		return s.ReverseRangeTo(r.to)
+	case r.upTo:
+		return s.RangeTo(r.to)
+	case reverse:
+		return s.ReverseRange(r.from, r.to)
 	}
-	m.read(t, rows, reverse, func(k string) bool { return from <= k && k <= to })
+	return s.Range(r.from, r.to)
 }
 
 func (m *keyValueModel) prefix(t *rapid.T) {
 	p := keys().Draw(t, "prefix")
-	m.read(t, m.store.Prefix([]byte(p)), false, func(k string) bool { return strings.HasPrefix(k, p) })
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.Prefix, m.store.ReversePrefix)([]byte(p))
+	m.read(t, rows, reverse, func(k string) bool { return strings.HasPrefix(k, p) })
 }
 
 func (m *keyValueModel) all(t *rapid.T) {
-	rows, reverse := m.store.All(), rapid.Bool().Draw(t, "reverse")
-	if reverse {
-		rows = m.store.ReverseAll()
-	}
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.All, m.store.ReverseAll)()
 	m.read(t, rows, reverse, func(string) bool { return true })
+	n, err := m.store.Count()
+	must(t, err)
+	if n != int64(len(m.live)) {
+		t.Fatalf("Count() = %d, want %d", n, len(m.live))
+	}
 }
 
 // changing changes the store within a loop. Rows that the loop does not change must all be seen, once, in order.

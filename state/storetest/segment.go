@@ -60,8 +60,9 @@ type segmentStore interface {
 	get(r at) (*string, bool, error)
 	find(k string, from, to int64) ([]string, error)
 	fetch(k string, from, to int64, reverse bool) iter.Seq2[string, error]
+	fetchKeys(fromKey, toKey string, from, to int64, reverse bool) iter.Seq2[string, error]
 	scan(from, to int64, reverse bool) iter.Seq2[string, error]
-	all() iter.Seq2[string, error]
+	all(reverse bool) iter.Seq2[string, error]
 	onCommit(func(line string))
 	// lies says whether a fetch of these times has a row.
 	lies(r at, from, to int64) bool
@@ -78,7 +79,7 @@ func testSegments(t *testing.T, b state.Backend, kind state.Kind) {
 		m.save()
 		m.open(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"put": m.putRow, "putMany": m.putMany, "delete": m.deleteRow, "move": m.moveRow, "get": m.getRow, "find": m.find, "fetch": m.fetch,
+			"put": m.putRow, "putMany": m.putMany, "delete": m.deleteRow, "move": m.moveRow, "get": m.getRow, "find": m.find, "fetch": m.fetch, "fetch keys": m.fetchKeys,
 			"scan": m.scan, "close": m.closeTimes, "changing": m.changing, "hold": m.moveHold,
 			"commit": m.commitRows, "abort": m.abortRows, "apply": m.applySome, "reopen": m.reopenRows, "": m.check,
 		})
@@ -313,13 +314,22 @@ func (m *segmentModel) fetch(t *rapid.T) {
 	read(t, fmt.Sprintf("fetch of %q from %d to %d", r.key, r.time, to), m.store.fetch(r.key, r.time, to, reverse), want)
 }
 
+func (m *segmentModel) fetchKeys(t *rapid.T) {
+	first, last, to, reverse := m.known(t), m.known(t), m.time(t), rapid.Bool().Draw(t, "reverse")
+	want := m.lines(reverse, func(o at) bool {
+		return first.key <= o.key && o.key <= last.key && m.store.lies(o, first.time, to)
+	})
+	read(t, fmt.Sprintf("fetch of %q to %q from %d to %d", first.key, last.key, first.time, to),
+		m.store.fetchKeys(first.key, last.key, first.time, to, reverse), want)
+}
+
 func (m *segmentModel) scan(t *rapid.T) {
 	from, to, reverse := m.time(t), m.time(t), rapid.Bool().Draw(t, "reverse")
 	rows := m.store.scan(from, to, reverse)
 	switch rapid.IntRange(0, 3).Draw(t, "ends") {
 	case 0:
-		from, to, reverse = math.MinInt64, math.MaxInt64, false
-		rows = m.store.all()
+		from, to = math.MinInt64, math.MaxInt64
+		rows = m.store.all(reverse)
 	case 1:
 		from, rows = math.MinInt64, m.store.scan(math.MinInt64, to, reverse)
 	}

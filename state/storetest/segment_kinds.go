@@ -22,6 +22,14 @@ func linesOf[R any](rows iter.Seq2[R, error], line func(R) string) iter.Seq2[str
 	}
 }
 
+// either is one of the two directions of a loop.
+func either[F any](reverse bool, forward, backward F) F {
+	if reverse {
+		return backward
+	}
+	return forward
+}
+
 func valueOf(v *string) string {
 	if v == nil {
 		return "a null"
@@ -55,20 +63,20 @@ func (s sessions) find(k string, from, to int64) (lines []string, err error) {
 }
 
 func (s sessions) fetch(k string, from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseFetch(k, from, to), sessionLine)
-	}
-	return linesOf(s.Fetch(k, from, to), sessionLine)
+	return linesOf(either(reverse, s.Fetch, s.ReverseFetch)(k, from, to), sessionLine)
+}
+
+func (s sessions) fetchKeys(fromKey, toKey string, from, to int64, reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.FetchKeys, s.ReverseFetchKeys)(fromKey, toKey, from, to), sessionLine)
 }
 
 func (s sessions) scan(from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseScan(from, to), sessionLine)
-	}
-	return linesOf(s.Scan(from, to), sessionLine)
+	return linesOf(either(reverse, s.Scan, s.ReverseScan)(from, to), sessionLine)
 }
 
-func (s sessions) all() iter.Seq2[string, error] { return linesOf(s.All(), sessionLine) }
+func (s sessions) all(reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.All, s.ReverseAll)(), sessionLine)
+}
 
 func (s sessions) onCommit(emit func(string)) {
 	s.OnCommit(func(k string, w windows.Window, v *string, present bool, timestamp int64) error {
@@ -100,20 +108,20 @@ func (s lists) find(k string, from, to int64) (lines []string, err error) {
 }
 
 func (s lists) fetch(k string, from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseFetch(k, from, to), appended)
-	}
-	return linesOf(s.Fetch(k, from, to), appended)
+	return linesOf(either(reverse, s.Fetch, s.ReverseFetch)(k, from, to), appended)
+}
+
+func (s lists) fetchKeys(fromKey, toKey string, from, to int64, reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.FetchKeys, s.ReverseFetchKeys)(fromKey, toKey, from, to), appended)
 }
 
 func (s lists) scan(from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseScan(from, to), appended)
-	}
-	return linesOf(s.Scan(from, to), appended)
+	return linesOf(either(reverse, s.Scan, s.ReverseScan)(from, to), appended)
 }
 
-func (s lists) all() iter.Seq2[string, error] { return linesOf(s.All(), appended) }
+func (s lists) all(reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.All, s.ReverseAll)(), appended)
+}
 
 func (s lists) onCommit(func(string)) { panic("a list does not emit") }
 
@@ -144,20 +152,20 @@ func (s denseWindows) find(k string, from, to int64) (lines []string, err error)
 }
 
 func (s denseWindows) fetch(k string, from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseFetch(k, from, to), denseLine)
-	}
-	return linesOf(s.Fetch(k, from, to), denseLine)
+	return linesOf(either(reverse, s.Fetch, s.ReverseFetch)(k, from, to), denseLine)
+}
+
+func (s denseWindows) fetchKeys(fromKey, toKey string, from, to int64, reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.FetchKeys, s.ReverseFetchKeys)(fromKey, toKey, from, to), denseLine)
 }
 
 func (s denseWindows) scan(from, to int64, reverse bool) iter.Seq2[string, error] {
-	if reverse {
-		return linesOf(s.ReverseScan(from, to), denseLine)
-	}
-	return linesOf(s.Scan(from, to), denseLine)
+	return linesOf(either(reverse, s.Scan, s.ReverseScan)(from, to), denseLine)
 }
 
-func (s denseWindows) all() iter.Seq2[string, error] { return linesOf(s.All(), denseLine) }
+func (s denseWindows) all(reverse bool) iter.Seq2[string, error] {
+	return linesOf(either(reverse, s.All, s.ReverseAll)(), denseLine)
+}
 
 func (s denseWindows) onCommit(emit func(string)) {
 	s.OnCommit(func(k string, start int64, v *string, present bool, timestamp int64) error {

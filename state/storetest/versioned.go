@@ -142,14 +142,18 @@ func (m *versionedModel) asOf(t *rapid.T) {
 }
 
 func (m *versionedModel) history(t *rapid.T) {
-	k, from, to := m.key(t), m.time(t), m.time(t)
+	k, from, to, reverse := m.key(t), m.time(t), m.time(t), rapid.Bool().Draw(t, "reverse")
 	var want []string
-	for _, r := range slices.Backward(m.rows(k)) {
+	for _, r := range m.rows(k) {
 		if r.From <= to && r.To > from {
 			want = append(want, versionLine(r))
 		}
 	}
-	read(t, fmt.Sprintf("history of %q from %d to %d, T %d", k, from, to, m.put), linesOf(m.store.History(k, from, to), versionLine), want)
+	if !reverse { // the newest first
+		slices.Reverse(want)
+	}
+	rows := either(reverse, m.store.History, m.store.ReverseHistory)(k, from, to)
+	read(t, fmt.Sprintf("history of %q from %d to %d, reverse %v, T %d", k, from, to, reverse, m.put), linesOf(rows, versionLine), want)
 }
 
 func (m *versionedModel) all(t *rapid.T) {

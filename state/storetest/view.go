@@ -131,22 +131,28 @@ func (m *viewModel) read(t *rapid.T, what string, reverse bool, rows func(*state
 type rowsOf = iter.Seq2[state.Row[string, string], error]
 
 func (m *viewModel) rangeOf(t *rapid.T) {
-	from, to := keys().Draw(t, "from"), keys().Draw(t, "to")
-	in := func(k string) bool { return k >= from && k <= to }
-	m.read(t, "range", false, func(v *state.KeyValueView[string, string]) rowsOf { return v.Range(from, to) }, in)
-	m.read(t, "reverse range", true, func(v *state.KeyValueView[string, string]) rowsOf { return v.ReverseRange(from, to) }, in)
+	r, reverse := drawRange(t), rapid.Bool().Draw(t, "reverse")
+	m.read(t, "range", reverse, func(v *state.KeyValueView[string, string]) rowsOf { return r.of(v, reverse) }, r.has)
 }
 
 func (m *viewModel) prefix(t *rapid.T) {
 	p := keys().Draw(t, "prefix")
-	m.read(t, "prefix", false, func(v *state.KeyValueView[string, string]) rowsOf { return v.Prefix([]byte(p)) },
-		func(k string) bool { return strings.HasPrefix(k, p) })
+	in := func(k string) bool { return strings.HasPrefix(k, p) }
+	m.read(t, "prefix", false, func(v *state.KeyValueView[string, string]) rowsOf { return v.Prefix([]byte(p)) }, in)
+	m.read(t, "prefix in reverse", true, func(v *state.KeyValueView[string, string]) rowsOf { return v.ReversePrefix([]byte(p)) }, in)
 }
 
 func (m *viewModel) all(t *rapid.T) {
 	every := func(string) bool { return true }
 	m.read(t, "all", false, func(v *state.KeyValueView[string, string]) rowsOf { return v.All() }, every)
 	m.read(t, "all in reverse", true, func(v *state.KeyValueView[string, string]) rowsOf { return v.ReverseAll() }, every)
+	for i, v := range m.views {
+		n, err := v.Count()
+		must(t, err)
+		if n != int64(len(m.applied)) {
+			t.Fatalf("view %d: Count() = %d, want %d", i, n, len(m.applied))
+		}
+	}
 }
 
 // Readers beside the writer see whole rows, and none goes back in time.

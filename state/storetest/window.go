@@ -77,7 +77,7 @@ func testWindow(t *testing.T, b state.Backend) {
 		}
 		m.open()
 		t.Repeat(map[string]func(*rapid.T){
-			"put": m.putRow, "delete": m.delete, "update": m.update, "remove": m.remove, "get": m.get, "fetch": m.fetch,
+			"put": m.putRow, "delete": m.delete, "update": m.update, "remove": m.remove, "get": m.get, "fetch": m.fetch, "fetch keys": m.fetchKeys,
 			"scan": m.scan, "all": m.all, "hold": m.moveHold,
 			"commit": m.commitRows, "abort": m.abortRows, "apply": m.applySome, "reopen": m.reopenRows, "": m.check,
 		})
@@ -176,9 +176,12 @@ func (m *windowModel) get(t *rapid.T) {
 }
 
 // read compares an iteration, stopped after some rows, with the rows of the model that keep accepts.
-func (m *windowModel) read(t *rapid.T, rows iter.Seq2[state.Row[windows.Keyed[string], []byte], error], keep func(start int64, k string) bool) {
+func (m *windowModel) read(t *rapid.T, rows iter.Seq2[state.Row[windows.Keyed[string], []byte], error], reverse bool, keep func(start int64, k string) bool) {
 	want := slices.Sorted(maps.Keys(m.live))
 	want = slices.DeleteFunc(want, func(k string) bool { return !keep(startOf(k), k[windows.TimeBytes:]) })
+	if reverse {
+		slices.Reverse(want)
+	}
 	stop := rapid.IntRange(1, 30).Draw(t, "stop")
 	n := 0
 	for r, err := range rows {
@@ -202,17 +205,31 @@ func (m *windowModel) read(t *rapid.T, rows iter.Seq2[state.Row[windows.Keyed[st
 func (m *windowModel) fetch(t *rapid.T) {
 	k, from := m.key(t)
 	_, to := m.key(t)
-	m.read(t, m.store.Fetch(k, from, to), func(start int64, key string) bool { return key == k && from <= start && start <= to })
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.Fetch, m.store.ReverseFetch)(k, from, to)
+	m.read(t, rows, reverse, func(start int64, key string) bool { return key == k && from <= start && start <= to })
+}
+
+func (m *windowModel) fetchKeys(t *rapid.T) {
+	fromKey, from := m.key(t)
+	toKey, to := m.key(t)
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.FetchKeys, m.store.ReverseFetchKeys)(fromKey, toKey, from, to)
+	m.read(t, rows, reverse, func(start int64, k string) bool { return fromKey <= k && k <= toKey && from <= start && start <= to })
 }
 
 func (m *windowModel) scan(t *rapid.T) {
 	_, from := m.key(t)
 	_, to := m.key(t)
-	m.read(t, m.store.Scan(from, to), func(start int64, _ string) bool { return from <= start && start <= to })
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.Scan, m.store.ReverseScan)(from, to)
+	m.read(t, rows, reverse, func(start int64, _ string) bool { return from <= start && start <= to })
 }
 
 func (m *windowModel) all(t *rapid.T) {
-	m.read(t, m.store.All(), func(int64, string) bool { return true })
+	reverse := rapid.Bool().Draw(t, "reverse")
+	rows := either(reverse, m.store.All, m.store.ReverseAll)()
+	m.read(t, rows, reverse, func(int64, string) bool { return true })
 }
 
 // moveHold closes windows, as an operator that emits on close.
