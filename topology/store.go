@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -93,11 +94,71 @@ func (h SessionHandle[K, V]) In(c *operators.Context) state.Session[K, V] {
 //
 // Options: [InMemory], [NoChangelog].
 func (b *Builder) SessionStore[K, V any](name string, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) SessionHandle[K, V] {
-	if retention < time.Millisecond {
-		b.fail("store %q has a retention of %v, want at least 1ms", name, retention)
-	}
-	w := state.SessionConfig{RetentionMs: retention.Milliseconds()}
+	w := state.SessionConfig{RetentionMs: b.retentionMs(name, retention)}
 	return SessionHandle[K, V]{declare(b, name, state.KindSession, w.RetentionMs, k, v, opts, func(c state.Config) state.Store {
 		return state.NewSession(c, w, k, v)
 	})}
+}
+
+// VersionedHandle stands for a versioned store. Make one with [Builder.VersionedStore].
+type VersionedHandle[K, V any] struct{ handle }
+
+// In is the task's partition of the store, or nil if the operator was not given the handle when the topology was built.
+func (h VersionedHandle[K, V]) In(c *operators.Context) state.Versioned[K, V] {
+	if s, ok := storeIn[*state.VersionedStore[K, V]](h.handle, c); ok {
+		return s
+	}
+	return nil
+}
+
+// VersionedStore declares a store of the versions of each key's value, for [Stream.Process] and [Stream.ProcessValues]: those
+// that were valid during the last history of event time, and the latest one, for ever. A put or delete says from when it
+// is valid; one that is older than the history is refused, which is what its result says (KIP-889). history is 0 or more,
+// in whole milliseconds.
+//
+// Options: [InMemory], [NoChangelog].
+func (b *Builder) VersionedStore[K, V any](name string, history time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) VersionedHandle[K, V] {
+	w := state.VersionedConfig{HistoryMs: b.historyMs(fmt.Sprintf("store %q", name), history)}
+	return VersionedHandle[K, V]{declare(b, name, state.KindVersioned, 0, k, v, opts, func(c state.Config) state.Store {
+		return state.NewVersioned(c, w, k, v)
+	})}
+}
+
+// ListHandle stands for a list store. Make one with [Builder.ListStore].
+type ListHandle[K, V any] struct{ handle }
+
+// In is the task's partition of the store, or nil if the operator was not given the handle when the topology was built.
+func (h ListHandle[K, V]) In(c *operators.Context) state.List[K, V] {
+	if s, ok := storeIn[*state.ListStore[K, V]](h.handle, c); ok {
+		return s
+	}
+	return nil
+}
+
+// ListStore declares a store of any number of rows per key and time, for [Stream.Process] and [Stream.ProcessValues]: a
+// buffer, for instance of records that wait. Rows are kept for retention after their time, in event time (Kafka Streams'
+// window store that retains duplicates).
+//
+// Options: [InMemory], [NoChangelog].
+func (b *Builder) ListStore[K, V any](name string, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) ListHandle[K, V] {
+	l := state.ListConfig{RetentionMs: b.retentionMs(name, retention)}
+	return ListHandle[K, V]{declare(b, name, state.KindList, l.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+		return state.NewList(c, l, k, v)
+	})}
+}
+
+// retentionMs is the retention of a store.
+func (b *Builder) retentionMs(store string, retention time.Duration) int64 {
+	if retention < time.Millisecond {
+		b.fail("store %q has a retention of %v, want at least 1ms", store, retention)
+	}
+	return retention.Milliseconds()
+}
+
+// historyMs is the history of a versioned store.
+func (b *Builder) historyMs(of string, history time.Duration) int64 {
+	if history < 0 || history%time.Millisecond != 0 {
+		b.fail("%s has a history of %v, want whole milliseconds, 0 or more", of, history)
+	}
+	return history.Milliseconds()
 }

@@ -1,7 +1,7 @@
 package topology
 
 import (
-	"time"
+	"fmt"
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
@@ -18,10 +18,7 @@ func versionedRows[K, V any](b *Builder, n *graph.Node, store string, o storeOpt
 	case o.emitOnCommit || o.hasTTL:
 		b.fail("operator %q keeps versions, so it cannot have the options EmitOnCommit and TTL", n.Name)
 	}
-	if o.history < 0 || o.history%time.Millisecond != 0 {
-		b.fail("operator %q has a history of %v, want whole milliseconds, 0 or more", n.Name, o.history)
-	}
-	h := state.VersionedConfig{HistoryMs: o.history.Milliseconds()}
+	h := state.VersionedConfig{HistoryMs: b.historyMs(fmt.Sprintf("operator %q", n.Name), o.history)}
 	s := b.store(&graph.Store{Name: store, Kind: state.KindVersioned, Open: func(c state.Config) state.Store {
 		return state.NewVersioned(c, h, k, v)
 	}}, o)
