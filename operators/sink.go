@@ -9,10 +9,10 @@ import (
 // DefaultPartition, named by a [Partitioner], stands for the partition that the sink would choose by itself.
 const DefaultPartition int32 = -1
 
-// Partitioner chooses the partitions of a record: it appends them to dst, each from 0 to partitions-1 or
-// [DefaultPartition], and returns the result. Several send the record to each of them, none drops it (it is counted).
+// Partitioner chooses the partitions of a record in a topic: it appends them to dst, each from 0 to partitions-1, which is how
+// many the topic has, or [DefaultPartition], and returns the result. Several send the record to each of them, none drops it (it is counted).
 // It must be deterministic, or a replay differs.
-type Partitioner[K, V any] func(dst []int32, k K, v V, partitions int32) []int32
+type Partitioner[K, V any] func(dst []int32, topic string, k K, v V, partitions int32) []int32
 
 // Write encodes the records of a stream and sends them to a topic. A nil partitioner is Kafka's default: murmur2 of the
 // key bytes (of a windowed key: of its base key), so other clients find the keys where they expect them; records without a
@@ -78,7 +78,7 @@ func (w *writer[K, V]) write(r *Record[K, V]) error {
 	if w.partitioner == nil {
 		return w.send(r, DefaultPartition)
 	}
-	w.chosen = w.partitioner(w.chosen[:0], r.Key, r.Value, w.partitions)
+	w.chosen = w.partitioner(w.chosen[:0], w.topic, r.Key, r.Value, w.partitions)
 	if len(w.chosen) == 0 {
 		w.c.Drop(NoPartition)
 		return nil

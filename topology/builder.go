@@ -17,6 +17,7 @@ type Builder struct {
 	readings []reading
 	outputs  []*output
 	names    map[string]string // node or store name to what has it
+	hops     map[string]string // name of a repartition topic to the operator in front of it
 	errs     []error
 	built    bool
 }
@@ -24,7 +25,7 @@ type Builder struct {
 // NewBuilder starts a topology. application names it on the broker: it is the consumer group, and internal topics begin
 // with it, so it must not change while the application has state.
 func NewBuilder(application string) *Builder {
-	b := &Builder{g: &graph.Topology{Application: application}, names: make(map[string]string)}
+	b := &Builder{g: &graph.Topology{Application: application}, names: make(map[string]string), hops: make(map[string]string)}
 	if err := checkName(application); err != nil {
 		b.fail("application name %w", err)
 	}

@@ -17,7 +17,8 @@ type Grouped[K, V any] struct {
 
 // GroupByKey groups the records by their key. If it may have changed since the topic was read, an aggregate repartitions
 // the stream first: through a topic that is named by [Named], and then shared by all aggregates of the grouping, or else
-// by the store of the aggregate.
+// by the store of the aggregate. To share a topic keep the grouping and aggregate it several times. Two groupings of one
+// name are a mistake, as in Kafka Streams: nothing says that they have the same records.
 //
 // Options: [Named].
 func (s Stream[K, V]) GroupByKey(opts ...NodeOption) Grouped[K, V] {

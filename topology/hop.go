@@ -28,11 +28,30 @@ func hop[W, K, V any](b *Builder, name string, o nodeOptions, write serde.Serde[
 	if err := checkName(name); err != nil {
 		b.fail("name of a repartition topic %w", err)
 	}
-	b.claim(name, "repartition topic")
+	claimed := b.claimHop(name, from)
 	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", b.g.Application, name), Partitions: o.partitions}
 	b.g.Repartitions = append(b.g.Repartitions, r)
-	o.name = name + "-repartition-sink"
-	sink(b, r.Topic, "repartition-sink", o, write, v, from...).Sink.Internal = true
 	src := &graph.Source{Topics: []string{r.Topic}, Internal: true}
-	return source(b, src, name+"-repartition-source", sourceOptions{}, read, v)
+	sinkName, sourceName := name+"-repartition-sink", name+"-repartition-source"
+	if !claimed { // one error is enough
+		sinkName, sourceName = "", ""
+	}
+	o.name = sinkName
+	sink(b, r.Topic, "repartition-sink", o, write, v, from...).Sink.Internal = true
+	return source(b, src, sourceName, sourceOptions{}, read, v)
+}
+
+// claimHop takes the name of a repartition topic for the records of nodes. It is false if another one has it: that both
+// would have the same records cannot be known, so the topic is not shared.
+func (b *Builder) claimHop(name string, from []*graph.Node) bool {
+	behind := from[0]
+	for behind.Op == "keyed" || behind.Op == "regroup" { // parts of the repartition
+		behind = behind.Parents[0]
+	}
+	if other, taken := b.hops[name]; taken {
+		b.fail("two repartition topics are named %q, one behind operator %q and one behind %q: to share one, keep the grouping or the repartitioned stream and use it twice", name, other, behind.Name)
+		return false
+	}
+	b.hops[name] = behind.Name
+	return true
 }

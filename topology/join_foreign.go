@@ -117,7 +117,7 @@ func answers[K, V, K2, V2, R any](l Table[K, V], r Table[K2, V2], j foreignJoin[
 		s := storeOf[*state.KeyValueStore[[]byte, operators.Subscriber]](in, store.Name)
 		return operators.Enter(c, operators.UpdateForeign(c, r.k, s, graph.Next[[]byte, operators.Answer[V2]](in, update)))
 	}
-	toLeft := operators.Partitioner[[]byte, operators.Answer[V2]](func(dst []int32, _ []byte, a operators.Answer[V2], _ int32) []int32 {
+	toLeft := operators.Partitioner[[]byte, operators.Answer[V2]](func(dst []int32, _ string, _ []byte, a operators.Answer[V2], _ int32) []int32 {
 		return append(dst, a.Partition)
 	})
 	return hop(b, j.name+"-answer", nodeOptions{partitioner: toLeft}, serde.Bytes, l.k, operators.AnswerSerde(r.v), answer, update)

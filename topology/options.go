@@ -147,8 +147,8 @@ func (o storeOptions) nodeName(op, store string) string {
 }
 
 // Partitioner chooses the partitions of the topic for each record; see [operators.Partitioner]. Its types must be those
-// of the stream. Default: Kafka's murmur2 of the key.
-func Partitioner[K, V any](f func(dst []int32, k K, v V, partitions int32) []int32) NodeOption {
+// of the stream. It is told the topic, which behind [Stream.ToChosen] is that of the record. Default: Kafka's murmur2 of the key.
+func Partitioner[K, V any](f func(dst []int32, topic string, k K, v V, partitions int32) []int32) NodeOption {
 	return nodeOption{optPartitioner, "Partitioner", func(o *nodeOptions) { o.partitioner = operators.Partitioner[K, V](f) }}
 }
 

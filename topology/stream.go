@@ -209,7 +209,7 @@ func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V
 
 // Repartition sends the stream through the topic APPLICATION-NAME-repartition, so that all records of a key come to one
 // task. Records with a null key are dropped without being counted, unless a left join works on what comes out, as in
-// Kafka Streams.
+// Kafka Streams. All that is built on the result shares the topic; a second topic of the same name is a mistake.
 //
 // Options: [Partitions], [Partitioner].
 func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {

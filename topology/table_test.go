@@ -83,7 +83,7 @@ func TestTableMistakes(t *testing.T) {
 		"name of a repartition topic": func(b *topology.Builder) {
 			kept(b, "a").JoinForeign(kept(b, "b"), value, "not a name", pair)
 		},
-		`two repartition topics are named "same"`: func(b *topology.Builder) {
+		`two repartition topics are named "same", one behind operator "a-table" and one behind "b-table": to share one, keep the grouping`: func(b *topology.Builder) {
 			kept(b, "a").GroupBy(whole, topology.Named("same")).Count("one")
 			kept(b, "b").GroupBy(whole, topology.Named("same")).Count("two")
 		},

@@ -136,7 +136,7 @@ func TestBuildReportsAllMistakesAtOnce(t *testing.T) {
 	ins.Filter(nil, topology.Partitions(3))
 	b.KeyValueStore("unused", serde.String, serde.String)
 	b.Stream("app-rows-changelog", serde.String, serde.String)
-	ins.To("out", topology.Partitioner(func(dst []int32, _ int64, _ string, _ int32) []int32 { return dst }))
+	ins.To("out", topology.Partitioner(func(dst []int32, _ string, _ int64, _ string, _ int32) []int32 { return dst }))
 	_, err := b.Build()
 	if err == nil {
 		t.Fatal("no error")
@@ -234,4 +234,32 @@ func ExampleBuilder() {
 	//     Operator: map-values-2
 	//       --> sink-3
 	//     Sink: sink-3 (topic: clean-lines)
+}
+
+func TestRepartitionTopicsOfOneName(t *testing.T) {
+	key := func(_, v string) string { return v }
+	for name, mistake := range map[string]func(in, other topology.Stream[string, string]){
+		"groupings": func(in, other topology.Stream[string, string]) {
+			in.SelectKey(key, topology.Named("first")).GroupByKey(topology.Named("same")).Count("one")
+			other.SelectKey(key, topology.Named("second")).GroupByKey(topology.Named("same")).Count("two")
+		},
+		"repartitions": func(in, other topology.Stream[string, string]) {
+			in.Filter(func(_, _ string) bool { return true }, topology.Named("first")).Repartition("same").To("out")
+			other.SelectKey(key, topology.Named("second")).Repartition("same").To("out")
+		},
+		"a grouping and a repartition": func(in, other topology.Stream[string, string]) {
+			in.SelectKey(key, topology.Named("first")).Repartition("same").To("out")
+			other.SelectKey(key, topology.Named("second")).GroupByKey(topology.Named("same")).Count("two")
+		},
+	} {
+		b := topology.NewBuilder("app")
+		in := b.Stream("in", serde.String, serde.String)
+		mistake(in, in)
+		_, err := b.Build()
+		want := `topology "app": two repartition topics are named "same", one behind operator "first" and one behind "second": ` +
+			`to share one, keep the grouping or the repartitioned stream and use it twice`
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: error is %v\nwant %s", name, err, want)
+		}
+	}
 }

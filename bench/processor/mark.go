@@ -105,7 +105,7 @@ func gathered[V any](b *topology.Builder, s topology.Stream[int64, Marked[V]], n
 		MarkAsPartitioned()
 }
 
-func marksToAll[V any](dst []int32, _ int64, v Marked[V], partitions int32) []int32 {
+func marksToAll[V any](dst []int32, _ string, _ int64, v Marked[V], partitions int32) []int32 {
 	if !v.isMark() {
 		return append(dst, operators.DefaultPartition)
 	}

@@ -161,7 +161,7 @@ func (s streamOf[K]) to(in *interpreter, op *Operator) {
 		for _, p := range *op.Partitions {
 			partitions = max(partitions, p+1)
 		}
-		opts = append(opts, topology.Partitioner(func(dst []int32, _ K, _ Value, _ int32) []int32 {
+		opts = append(opts, topology.Partitioner(func(dst []int32, _ string, _ K, _ Value, _ int32) []int32 {
 			return append(dst, *op.Partitions...)
 		}))
 	}

@@ -282,22 +282,6 @@ func listLine(line string) string {
 	return front[:strings.LastIndex(front, " ")] + line[begin:]
 }
 
-// read compares an iteration, stopped after some rows.
-func read(t *rapid.T, what string, rows iter.Seq2[string, error], want []string) {
-	stop := rapid.IntRange(1, 600).Draw(t, "stop")
-	var got []string
-	for r, err := range rows {
-		must(t, err)
-		if got = append(got, r); len(got) == stop {
-			want = want[:min(stop, len(want))]
-			break
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Fatalf("%s: got\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
 func (m *segmentModel) find(t *rapid.T) {
 	r, to := m.known(t), m.time(t)
 	got, err := m.store.find(r.key, r.time, to)

@@ -2,6 +2,10 @@ package storetest
 
 import (
 	"iter"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
 
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/windows"
@@ -28,6 +32,22 @@ func either[F any](reverse bool, forward, backward F) F {
 		return backward
 	}
 	return forward
+}
+
+// read compares an iteration, stopped after some rows.
+func read(t *rapid.T, what string, rows iter.Seq2[string, error], want []string) {
+	stop := rapid.IntRange(1, 600).Draw(t, "stop")
+	var got []string
+	for r, err := range rows {
+		must(t, err)
+		if got = append(got, r); len(got) == stop {
+			want = want[:min(stop, len(want))]
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: got\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func valueOf(v *string) string {

@@ -173,8 +173,8 @@ func (d *Driver) Abort() {
 	d.check(d.runtime.Run())
 }
 
-// AddTopic makes a topic while the topology runs: everything is committed, and then the topology looks at the topics
-// anew, as it does on a broker. State stays.
+// AddTopic makes a topic and restarts the topology, which looks the topics of its patterns up at its start: everything is
+// committed before, and state stays.
 func (d *Driver) AddTopic(name string, partitions int) {
 	d.t.Helper()
 	d.Commit()

@@ -102,7 +102,7 @@ func TestProcessorSeesItsRecord(t *testing.T) {
 
 func TestPartitioners(t *testing.T) {
 	topo := build(t, func(b *topology.Builder) {
-		b.Stream("in", serde.String, serde.String).To("out", topology.Named("gate"), topology.Partitioner(func(dst []int32, k, v string, n int32) []int32 {
+		b.Stream("in", serde.String, serde.String).To("out", topology.Named("gate"), topology.Partitioner(func(dst []int32, _, k, v string, n int32) []int32 {
 			switch v {
 			case "none":
 				return dst

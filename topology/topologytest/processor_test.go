@@ -277,7 +277,12 @@ func TestTopicsChosenByRecord(t *testing.T) {
 				return fmt.Sprintf("%s%d%d%t%d%d", r.Origin.Topic, r.Origin.Partition, r.Origin.Offset, r.HasOrigin, r.Timestamp, len(r.Headers))
 			}
 			return v
-		}, topology.Named("route"))
+		}, topology.Named("route"), topology.Partitioner(func(dst []int32, topic, k, _ string, partitions int32) []int32 {
+			if k == "last" { // told the topic, and how many partitions that has
+				return append(dst, partitions-int32(len(topic)/2))
+			}
+			return append(dst, operators.DefaultPartition)
+		}))
 		b.Stream("other", serde.String, serde.String).GroupByKey().Count("n").ToStream().To("out")
 	})
 	if got := topo.Describe().String(); !strings.Contains(got, "Sink: route (topic: chosen for each record)") {
@@ -293,6 +298,10 @@ func TestTopicsChosenByRecord(t *testing.T) {
 	eu := topologytest.Output(d, "eu", serde.String, serde.String)
 	if r := eu.Read(); r.String() != "k=eu@1" || r.Partition != operators.KeyPartition([]byte("k"), 3) {
 		t.Errorf("record is %v on %d", r, r.Partition)
+	}
+	in.Send("last", "eu", topologytest.AtMs(9))
+	if r := eu.Read(); r.Partition != 2 {
+		t.Errorf("record is %v on %d, want the last partition of eu", r, r.Partition)
 	}
 	for topic, want := range map[string]string{"us": "[k=us@2]", "in01true71": "[k=origin@7]", "out": "[k=out@3]"} {
 		if got := fmt.Sprint(topologytest.Output(d, topic, serde.String, serde.String).ReadAll()); got != want {
