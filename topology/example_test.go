@@ -234,7 +234,7 @@ func ExampleStream_Process() {
 
 func ExampleBuilder_StreamOf() {
 	b := topology.NewBuilder("audit")
-	// The topics of all regions are one source, also, after a restart, those of regions that come later.
+	// The topics of all regions are one source, also those of regions that come later.
 	b.StreamOf(topology.Pattern("logins-[a-z]+"), serde.String, serde.String).
 		Merge(b.StreamOf(topology.Topics("logouts", "lockouts"), serde.String, serde.String)).
 		To("events")

@@ -27,8 +27,8 @@ func Topics(names ...string) TopicSet {
 }
 
 // Pattern is all topics whose whole name a regular expression matches, but for internal topics of the application and
-// of the brokers. They are looked up when an instance starts; a topic that comes later is read after a restart. There may be
-// none at first.
+// of the brokers. The engine looks for new ones from time to time (its PatternInterval), and a test driver at its start. There
+// may be none at first.
 func Pattern(expr string) TopicSet { return TopicSet{pattern: expr} }
 
 // String names the topics, for messages.
