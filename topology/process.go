@@ -9,12 +9,14 @@ import (
 	"github.com/rivusio/rivusio/serde"
 )
 
-// ProcessOption is an option of a processor: [Named], the handles of stores that it uses, and [Output]s.
+// ProcessOption is an option of a processor: [Named], the handles of stores that it uses, a [Table] whose rows it reads, and
+// [Output]s.
 type ProcessOption interface{ process(*processOptions) }
 
 type processOptions struct {
 	name    string
 	stores  []*graph.Store
+	tables  []tableRead
 	outputs []*output
 }
 
@@ -29,11 +31,12 @@ type Init[K, V, K2, V2 any] func(c *operators.Context, forward operators.Forward
 type InitFixedKey[K, V, V2 any] func(c *operators.Context, forward operators.ForwardFixedKey[K, V2]) (operators.ForwardFixedKey[K, V], error)
 
 // Process is the way to write an operator. Records with nulls come as they are, see [operators.Record]. The stores must be
-// given here and are used through their handles. Nothing is repartitioned in front of Process; behind it, what needs all
+// given here and are used through their handles. A table that is given here is read with [Table.In]: the processor's task
+// has the same partition of both, so their topics must have the same number of partitions. Nothing is repartitioned in front of Process; behind it, what needs all
 // records of a key together repartitions, since the key may be another one: see [Stream.ProcessValues] and
 // [Stream.MarkAsPartitioned].
 //
-// Options: [Named], handles of stores, [Output].
+// Options: [Named], handles of stores, a [Table], [Output].
 func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forward operators.Forward[K2, V2]) (operators.Forward[K, V], error), opts ...ProcessOption) Stream[K2, V2] {
 	to := process(s, "process", init != nil, keySerde[K2](s.k), valueSerde[V2](s.v), opts, init)
 	to.rekeyed = true
@@ -43,7 +46,7 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 // ProcessValues is [Stream.Process] that leaves the keys as they are, which its types see to: nothing is repartitioned
 // behind it (Kafka Streams' FixedKeyProcessor).
 //
-// Options: [Named], handles of stores, [Output].
+// Options: [Named], handles of stores, a [Table], [Output].
 func (s Stream[K, V]) ProcessValues[V2 any](init func(c *operators.Context, forward operators.ForwardFixedKey[K, V2]) (operators.ForwardFixedKey[K, V], error), opts ...ProcessOption) Stream[K, V2] {
 	return process(s, "process", init != nil, s.k, valueSerde[V2](s.v), opts,
 		func(c *operators.Context, forward operators.Forward[K, V2]) (operators.Forward[K, V], error) {
@@ -72,6 +75,9 @@ func process[K, V, K2, V2 any](s Stream[K, V], op string, given bool, k serde.Se
 		} else {
 			connect(st, n)
 		}
+	}
+	for _, t := range o.tables {
+		t.connect(s.b, n, s.from)
 	}
 	for _, out := range o.outputs {
 		out.attach(s.b, n)

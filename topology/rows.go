@@ -21,6 +21,7 @@ type rows[K, V any] struct {
 	// connected to stores.
 	lookup func(in *graph.Instance) operators.Lookup[K, V]
 	stores []*graph.Store
+	own    *graph.Store // of those, the key-value store of the table's own rows; nil if it has none
 	// lookedUp, unless nil, is told when the topology is built that an operator will look rows up.
 	lookedUp func()
 
@@ -82,7 +83,7 @@ func (r rows[K, V]) needRows(n *graph.Node) bool {
 // kept are the rows that a node keeps in a key-value store.
 func kept[K, V any](b *Builder, n *graph.Node, store *graph.Store, k serde.Serde[K], v serde.Serde[V]) rows[K, V] {
 	return rows[K, V]{
-		b: b, from: n, k: k, v: v, old: keptRows(), stores: []*graph.Store{store},
+		b: b, from: n, k: k, v: v, old: keptRows(), stores: []*graph.Store{store}, own: store,
 		lookup: func(in *graph.Instance) operators.Lookup[K, V] {
 			return operators.Rows(storeOf[*state.KeyValueStore[K, V]](in, store.Name))
 		},

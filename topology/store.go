@@ -162,3 +162,39 @@ func (b *Builder) historyMs(of string, history time.Duration) int64 {
 	}
 	return history.Milliseconds()
 }
+
+// tableRead is a table whose rows a processor reads.
+type tableRead struct {
+	b    *Builder
+	from *graph.Node
+	own  *graph.Store
+}
+
+func (t Table[K, V]) process(o *processOptions) {
+	o.tables = append(o.tables, tableRead{t.b, t.from, t.own})
+}
+
+func (t tableRead) connect(b *Builder, n, stream *graph.Node) {
+	switch {
+	case t.b != b:
+		b.fail("operator %q was given a table that this builder did not make", n.Name)
+	case t.own == nil:
+		b.fail("operator %q reads the rows of a table that keeps none of its own (%q), or keeps versions: give the table a store name", n.Name, t.from.Name)
+	default:
+		connect(t.own, n)
+		b.coPartition(n, stream, t.from)
+	}
+}
+
+// In reads the rows of the table in a processor that was given it ([Stream.Process]), on its task's goroutine: those of the
+// task's partition, as they are after the records of the table that the task has processed. It is nil anywhere else. Values
+// belong to the table: do not change them.
+//
+// With [SourceAsChangelog] the table is a store that is fed by its topic and has no changelog (Kafka Streams' read-only state
+// store, KIP-813).
+func (t Table[K, V]) In(c *operators.Context) state.KeyValueReader[K, V] {
+	if s, ok := storeIn[*state.KeyValueStore[K, V]](handle{t.own}, c); ok {
+		return s
+	}
+	return nil
+}

@@ -227,3 +227,65 @@ func TestListStoreOfAProcessor(t *testing.T) {
 		b: append 4 late => ok
 		b: fetch 0 => `)
 }
+
+// A processor reads the table of its partition, also what is not committed yet, and the rows come back from the topic.
+func TestTableOfAProcessor(t *testing.T) {
+	topo := build(t, func(b *topology.Builder) {
+		names := b.Table("names", "names", serde.String, serde.String, topology.SourceAsChangelog())
+		b.Stream("in", serde.String, serde.String).Process(func(c *operators.Context, next forward) (forward, error) {
+			rows := names.In(c)
+			return func(r *record) error {
+				var all []string
+				for row, err := range rows.All() {
+					if err != nil {
+						return err
+					}
+					all = append(all, row.Key+" "+row.Value)
+				}
+				return next(&record{Key: r.Key, Value: strings.Join(all, ", "), Timestamp: r.Timestamp})
+			}, nil
+		}, names).To("out")
+	})
+	d := topologytest.New(t, topo, topologytest.Partitions(2), topologytest.CommitEvery(3), topologytest.CacheBytes(1))
+	in, names := topologytest.Input(d, "in", serde.String, serde.String), topologytest.Input(d, "names", serde.String, serde.String)
+	names.Send("a", "one", topologytest.ToPartition(0))
+	names.Send("b", "two", topologytest.ToPartition(1))
+	in.Send("k", "", topologytest.ToPartition(0))
+	names.Send("c", "three", topologytest.ToPartition(0))
+	in.Send("k", "", topologytest.ToPartition(0))
+	d.Commit()
+	d.Restart(topologytest.EmptyState)
+	names.Delete("a", topologytest.ToPartition(0))
+	in.Send("k", "", topologytest.ToPartition(0))
+	in.Send("k", "", topologytest.ToPartition(1))
+	d.Commit()
+	if got := fmt.Sprint(topologytest.Output(d, "out", serde.String, serde.String).ReadAll()); got != "[k=a one@0 k=a one, c three@0 k=c three@0 k=b two@0]" {
+		t.Errorf("records are %s", got)
+	}
+}
+
+func TestMistakesWithTablesOfProcessors(t *testing.T) {
+	pass := func(_ *operators.Context, next forward) (forward, error) { return next, nil }
+	b := topology.NewBuilder("app")
+	kept := topology.NewBuilder("other").Table("t", "t", serde.String, serde.String)
+	b.Stream("in", serde.String, serde.String).
+		Process(pass, topology.Named("a"), b.Table("t", "", serde.String, serde.String)).
+		Process(pass, topology.Named("b"), kept).
+		Process(pass, topology.Named("c"), topology.Table[string, string]{}).To("out")
+	_, err := b.Build()
+	for _, want := range []string{
+		`operator "a" reads the rows of a table that keeps none of its own ("table-`, `operator "b" was given a table that this builder did not make`,
+		`operator "c" was given a table that this builder did not make`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v\nwant %s", err, want)
+		}
+	}
+	topo := build(t, func(b *topology.Builder) {
+		rows := b.Table("t", "t", serde.String, serde.String)
+		b.Stream("in", serde.String, serde.String).Process(pass, topology.Named("look"), rows).To("out")
+	})
+	if got := failureOf(func() { topologytest.New(failing{t}, topo, topologytest.Partitions(2, "in")) }); !strings.Contains(got, `"look"`) || !strings.Contains(got, `"t"`) {
+		t.Errorf("with a table of another number of partitions the test fails with %q", got)
+	}
+}
