@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -104,6 +105,29 @@ func checkNameTable(page string, theirs []string, exist map[string]bool) (mistak
 	for name := range missing {
 		mistakes = append(mistakes, fmt.Sprintf("%s does not have %s", namesPage, name))
 	}
+	return append(mistakes, checkMentions(page, theirs, exist)...)
+}
+
+// checkMentions returns the names that are mentioned in the text and do not exist here or there: with a package or type, or
+// short, where the row has said of what.
+func checkMentions(page string, theirs []string, exist map[string]bool) (mistakes []string) {
+	known := make(map[string]bool)
+	for name := range exist {
+		known[name], known[strings.TrimPrefix(name, "topology.")], known[name[strings.LastIndex(name, ".")+1:]] = true, true, true
+	}
+	for _, name := range theirs {
+		class, _, _ := strings.Cut(name, ".")
+		known[name], known[class] = true, true
+	}
+	for i, line := range strings.Split(page, "\n") {
+		for _, m := range quotedName.FindAllStringSubmatch(line, -1) {
+			short := m[1][strings.LastIndex(m[1], ".")+1:]
+			library := strings.HasPrefix(m[1], "time.") || strings.HasPrefix(m[1], "iter.")
+			if !known[m[1]] && !library && ast.IsExported(short) {
+				mistakes = append(mistakes, fmt.Sprintf("%s:%d: %s is mentioned, and there is no such name", namesPage, i+1, m[1]))
+			}
+		}
+	}
 	return mistakes
 }
 
@@ -147,7 +171,8 @@ func declared(pkg string, d ast.Decl, names map[string]bool, embedded map[string
 	case *ast.FuncDecl:
 		name := pkg + "."
 		if d.Recv != nil {
-			name += typeName(d.Recv.List[0].Type) + "."
+			receiver, _ := typeName(d.Recv.List[0].Type)
+			name += receiver + "."
 		}
 		names[name+d.Name.Name] = true
 	case *ast.GenDecl:
@@ -165,9 +190,9 @@ func declared(pkg string, d ast.Decl, names map[string]bool, embedded map[string
 						names[typ+"."+n.Name] = true
 					}
 					if len(member.Names) == 0 {
-						inner := typeName(member.Type)
+						inner, of := typeName(member.Type)
 						names[typ+"."+inner] = true
-						embedded[typ] = append(embedded[typ], pkg+"."+inner)
+						embedded[typ] = append(embedded[typ], cmp.Or(of, pkg)+"."+inner)
 					}
 				}
 			}
@@ -186,21 +211,22 @@ func members(t ast.Expr) []*ast.Field {
 	return nil
 }
 
-// typeName is the name of a type without its package, pointer and type arguments.
-func typeName(t ast.Expr) string {
+// typeName is the name of a type without pointer and type arguments, and its package if that is another one.
+func typeName(t ast.Expr) (name, pkg string) {
 	switch t := t.(type) {
 	case *ast.Ident:
-		return t.Name
+		return t.Name, ""
 	case *ast.StarExpr:
 		return typeName(t.X)
 	case *ast.SelectorExpr:
-		return t.Sel.Name
+		pkg, _ := typeName(t.X)
+		return t.Sel.Name, pkg
 	case *ast.IndexExpr:
 		return typeName(t.X)
 	case *ast.IndexListExpr:
 		return typeName(t.X)
 	}
-	return ""
+	return "", ""
 }
 
 // Whoever comes from Kafka Streams finds every name of it on one page, and what the page names is there.
@@ -210,7 +236,7 @@ func TestNamesOfKafkaStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report(t, checkNameTable(string(page), theirNames(t), exported(t, root, "topology", "windows", "operators", "serde", "state")))
+	report(t, checkNameTable(string(page), theirNames(t), exported(t, root, "topology", "topology/topologytest", "windows", "operators", "serde", "state")))
 }
 
 func TestMistakesInNamesAreFound(t *testing.T) {
@@ -220,12 +246,13 @@ func TestMistakesInNamesAreFound(t *testing.T) {
 			t.Errorf("%s was not found", name)
 		}
 	}
-	page := "| Kafka Streams | Rivusio | note |\n| --- | --- | --- |\n| `A.a` | `Stream.Filter`, `Stream.Nothing` | |\n| `A.b` | none | |\n| `A.c` | a word | |\n| `A.a` | `Earliest` | |\n"
+	page := "| Kafka Streams | Rivusio | note |\n| --- | --- | --- |\n| `A.a` | `Stream.Filter`, `Stream.Nothing` | |\n| `A.b` | none | |\n| `A.c` | a word | |\n| `A.a` | `Earliest` | as `B` or `Latest`, not `Later` |\n"
 	got := strings.Join(checkNameTable(page, []string{"A.a", "A.b", "A.c", "B"}, exist), "\n")
 	want := strings.Join([]string{
 		namesPage + ":3: there is no Stream.Nothing", namesPage + ":4: A.b has no counterpart for no reason",
 		namesPage + ":5: A.c has no counterpart, and does not say so", namesPage + `:6: "A.a" is not in Kafka Streams, or it is there twice`,
 		namesPage + " does not have B",
+		namesPage + ":3: Stream.Nothing is mentioned, and there is no such name", namesPage + ":6: Later is mentioned, and there is no such name",
 	}, "\n")
 	if got != want {
 		t.Errorf("mistakes are\n%s\nwant\n%s", got, want)
