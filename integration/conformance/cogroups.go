@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rivusio/rivusio/topology"
 )
@@ -35,15 +36,57 @@ func (in *interpreter) cogroup(op *Operator) (handle, error) {
 	return cogrouped{c}, nil
 }
 
-// named is the option with the name of a grouping. One that a cogroup takes needs a name, which the scenario may not give.
+// named is the option with the name of a grouping. One that a cogroup takes may need a name, which the scenario may not give; but
+// two that are repartitioned without a name are refused, as Kafka Streams does.
 func (in *interpreter) named(op *Operator) []topology.NodeOption {
-	name := op.Name
-	if name == "" && slices.ContainsFunc(in.scenario.Topology, func(o Operator) bool {
+	all := in.scenario.Topology
+	taker := slices.IndexFunc(all, func(o Operator) bool {
 		return slices.ContainsFunc(o.Of, func(of CogroupOf) bool { return of.From == op.ID })
-	}) {
-		name = "group-" + op.ID
+	})
+	if op.Name != "" || taker < 0 {
+		return named(op.Name)
 	}
-	return named(name)
+	hops := make(map[string]bool)
+	for _, of := range all[taker].Of {
+		if g := find(of.From, all); g != nil && g.Name == "" && rekeyed(g.ID, all) {
+			hops[g.ID] = true
+		}
+	}
+	if hops[op.ID] && len(hops) > 1 {
+		return nil
+	}
+	return named("group-" + op.ID)
+}
+
+// rekeyed reports whether a grouping or stream has other keys than the topic that it was read from.
+func rekeyed(id string, all []Operator) bool {
+	op := find(id, all)
+	if op == nil {
+		return false
+	}
+	switch op.Op {
+	case "groupBy", "selectKey", "map", "flatMap":
+		return true
+	case "toStream":
+		return op.KeyFn != ""
+	case "merge":
+		return rekeyed(op.Left, all) || rekeyed(op.Right, all)
+	case "filter", "filterNot", "mapValues", "flatMapValues", "branch", "groupByKey":
+		return rekeyed(op.From, all)
+	default:
+		return false
+	}
+}
+
+// find returns the operator with an ID, or behind the address of a branch.
+func find(id string, all []Operator) *Operator {
+	id, _, _ = strings.Cut(id, ".")
+	for i := range all {
+		if all[i].ID == id {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // cogrouped is a cogrouped stream.

@@ -41,11 +41,11 @@ func oldNeeded(id string, by []Operator) bool {
 
 // isTable reports whether an operator gives a table.
 func isTable(id string, all []Operator) bool {
-	at := slices.IndexFunc(all, func(op Operator) bool { return op.ID == id })
-	if at < 0 {
+	op := find(id, all)
+	if op == nil {
 		return false
 	}
-	switch op := &all[at]; op.Op {
+	switch op.Op {
 	case "table", "toTable", "count", "reduce", "aggregate":
 		return true
 	case "join", "leftJoin", "outerJoin":
