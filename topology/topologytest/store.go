@@ -52,23 +52,29 @@ func (s KeyValueStore[K, V]) All() []state.Row[K, V] {
 	return rows
 }
 
+// windowStore is a store of windows of any kind but sessions.
+type windowStore[K, V any] interface {
+	state.Store
+	state.Window[K, V]
+}
+
 // WindowStore shows the rows of a window store that a read can see, over all its partitions. Make one with [Windows].
 type WindowStore[K, V any] struct {
 	d    *Driver
 	name string
 }
 
-// Windows is the way to read a window store. The types must be those of the store.
+// Windows is the way to read a window store, also that of an aggregation of sliding windows. The types must be those of the store.
 func Windows[K, V any](d *Driver, name string) WindowStore[K, V] {
 	d.t.Helper()
-	partitions[*state.WindowStore[K, V]](d, name)
+	partitions[windowStore[K, V]](d, name)
 	return WindowStore[K, V]{d, name}
 }
 
 // Get returns the value of a key in the window that starts at a time; the bool is false if there is none.
 func (s WindowStore[K, V]) Get(k K, start time.Time) (V, bool) {
 	s.d.t.Helper()
-	for _, p := range partitions[*state.WindowStore[K, V]](s.d, s.name) {
+	for _, p := range partitions[windowStore[K, V]](s.d, s.name) {
 		v, ok, err := p.Get(k, start.UnixMilli())
 		s.d.check(err)
 		if ok {
@@ -83,7 +89,7 @@ func (s WindowStore[K, V]) Get(k K, start time.Time) (V, bool) {
 func (s WindowStore[K, V]) All() []state.Row[windows.Keyed[K], V] {
 	s.d.t.Helper()
 	var rows []state.Row[windows.Keyed[K], V]
-	for _, p := range partitions[*state.WindowStore[K, V]](s.d, s.name) {
+	for _, p := range partitions[windowStore[K, V]](s.d, s.name) {
 		rows = collect(s.d, rows, p.All())
 	}
 	return rows
