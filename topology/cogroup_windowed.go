@@ -25,15 +25,11 @@ type SessionCogroup[K, A any] struct {
 
 // Windowed groups the records of all inputs by window too; see [Grouped.Windowed].
 func (c Cogrouped[K, A]) Windowed(definition windows.Definition) WindowedCogroup[K, A] {
-	checkWindows(c.b, definition)
 	return WindowedCogroup[K, A]{c: c, def: definition}
 }
 
 // Sessions groups the records of all inputs by session too.
 func (c Cogrouped[K, A]) Sessions(definition windows.SessionWindow) SessionCogroup[K, A] {
-	if err := definition.Validate(); err != nil {
-		c.b.fail("session aggregation: %w", err)
-	}
 	return SessionCogroup[K, A]{c: c, def: definition}
 }
 
@@ -46,6 +42,7 @@ func (c Cogrouped[K, A]) Sessions(definition windows.SessionWindow) SessionCogro
 //
 // Options: those of a store, [Retention] but for unlimited and count windows, [EmitOnCommit] but for count windows.
 func (w WindowedCogroup[K, A]) Aggregate[S ~string](store S, init func() A, opts ...StoreOption) WindowedTable[K, A] {
+	w.c.b.checkWindows(fmt.Sprintf("cogroup %q", string(store)), w.def)
 	takes, timed := optsWindow, true
 	switch w.def.(type) {
 	case windows.UnlimitedWindow:
@@ -63,6 +60,7 @@ func (w WindowedCogroup[K, A]) Aggregate[S ~string](store S, init func() A, opts
 //
 // Options: those of a store, [Retention].
 func (s SessionCogroup[K, A]) Aggregate[S ~string](store S, init func() A, merge func(k K, a, b A) A, opts ...StoreOption) WindowedTable[K, A] {
+	s.c.b.checkWindows(fmt.Sprintf("cogroup %q", string(store)), s.def)
 	return windowedCogroup(s.c, string(store), init != nil && merge != nil, true, optsWindow, opts, func(in cogroupInput[K, A], x aggregation[K, A]) (WindowedTable[K, A], makeInput[K, A]) {
 		return in.sessions(x, s.def, init, merge)
 	})

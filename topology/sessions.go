@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/serde"
@@ -10,9 +11,6 @@ import (
 
 // Sessions groups the records by session too.
 func (g Grouped[K, V]) Sessions(definition windows.SessionWindow) Sessions[K, V] {
-	if err := definition.Validate(); err != nil {
-		g.s.b.fail("session aggregation: %w", err)
-	}
 	return Sessions[K, V]{g: g, def: definition}
 }
 
@@ -64,6 +62,7 @@ func (s Sessions[K, V]) Aggregate[A any](store string, init func() A, add func(K
 }
 
 func sessionAggregate[K, V, A any](w Sessions[K, V], op, store string, opts []StoreOption, a serde.Serde[A], countNulls bool, agg func(serde.Serde[A]) operators.SessionAggregator[K, V, A]) WindowedTable[K, A] {
+	w.g.s.b.checkWindows(fmt.Sprintf("aggregation %q", store), w.def)
 	o := w.g.s.b.storeOptions("aggregation "+store, opts, optsWindow)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -13,15 +14,15 @@ import (
 // Windowed groups the records by window too. definition is a [windows.TimeWindow], a [windows.SlidingWindow], a
 // [windows.UnlimitedWindow] or a [windows.CountWindow]. For sessions see [Grouped.Sessions].
 func (g Grouped[K, V]) Windowed(definition windows.Definition) Windowed[K, V] {
-	checkWindows(g.s.b, definition)
 	return Windowed[K, V]{g: g, def: definition}
 }
 
-func checkWindows(b *Builder, definition windows.Definition) {
+// checkWindows reports the mistakes in the windows of an operator. A nil definition is one.
+func (b *Builder) checkWindows(of string, definition interface{ Validate() error }) {
 	if definition == nil {
-		b.fail("Windowed has no definition of windows")
+		b.fail("%s has no definition of windows", of)
 	} else if err := definition.Validate(); err != nil {
-		b.fail("windowed aggregation: %w", err)
+		b.fail("%s: %w", of, err)
 	}
 }
 
@@ -152,6 +153,7 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 	case windows.CountWindow:
 		takes = optsKeyValue &^ optEmitOnCommit
 	}
+	b.checkWindows(fmt.Sprintf("aggregation %q", store), w.def)
 	o := b.storeOptions("aggregation "+store, opts, takes)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -146,6 +147,36 @@ func TestDifferencesAreFound(t *testing.T) {
 		if got := strings.Join(r.Problems, "\n"); r.Verdict != c.verdict || !strings.Contains(got, c.want) {
 			t.Errorf("%s: it is %v, want %v; problems are\n%s\nwant %s", c.name, r.Verdict, c.verdict, got, c.want)
 		}
+	}
+}
+
+// What Build refuses, it names: the operator, its store or a topic.
+func TestRefusalsNameThePlace(t *testing.T) {
+	scenarios, err := Load("scenarios")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusals := 0
+	for _, s := range scenarios {
+		if s.Expect.Error != "build" {
+			continue
+		}
+		_, _, refused, err := compile(s)
+		if err != nil || refused == nil {
+			t.Errorf("%s: refused with %v, %v", s.Name, refused, err)
+			continue
+		}
+		refusals++
+		said := strings.TrimPrefix(refused.Error(), `topology "conformance": `)
+		if !slices.ContainsFunc(s.Topology, func(op Operator) bool {
+			return op.ID != "" && strings.Contains(said, "-"+op.ID) || op.ID != "" && strings.Contains(said, strconv.Quote(op.ID)) ||
+				op.Store != "" && strings.Contains(said, strconv.Quote(op.Store)) || op.Topic != "" && strings.Contains(said, strconv.Quote(op.Topic))
+		}) {
+			t.Errorf("%s: the refusal names no operator, store or topic: %v", s.Name, refused)
+		}
+	}
+	if refusals < 16 {
+		t.Errorf("%d refusals, want at least 16", refusals)
 	}
 }
 
