@@ -137,6 +137,25 @@ type SubTopology struct {
 // Topology is what the sub-topology is a part of.
 func (s *SubTopology) Topology() *Topology { return s.topology }
 
+// Wrapped is the topology with one more wrapper, inside the others. The topology itself stays as it is.
+func (t *Topology) Wrapped(w operators.Wrapper) *Topology {
+	to := *t
+	to.Wrappers = append(slices.Clip(slices.Clone(t.Wrappers)), w)
+	to.SubTopologies = slices.Clone(t.SubTopologies)
+	for i, sub := range t.SubTopologies {
+		s := *sub
+		s.topology = &to
+		to.SubTopologies[i] = &s
+	}
+	to.Globals = slices.Clone(t.Globals)
+	for i, global := range t.Globals {
+		g := *global
+		g.topology = &to
+		to.Globals[i] = &g
+	}
+	return &to
+}
+
 // Instance is the operators of one task.
 type Instance struct {
 	sub    *SubTopology

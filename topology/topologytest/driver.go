@@ -17,6 +17,7 @@ type Driver struct {
 	broker  *local.Broker
 	runtime *local.Runtime
 	cfg     local.Config
+	faults  *faults
 }
 
 type settings struct {
@@ -27,6 +28,7 @@ type settings struct {
 	cacheBytes  int64
 	backend     state.Backend
 	start       time.Time
+	faults      faults
 }
 
 // Option is an option of [New].
@@ -71,7 +73,7 @@ func StartAt(t time.Time) Option { return func(s *settings) { s.start = t } }
 // New starts a topology on new topics: those that it reads and writes by name. The test's end closes it.
 func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 	t.Helper()
-	s := settings{partitions: 1, ofTopic: make(map[string]int32), more: make(map[string]int32), start: time.UnixMilli(0)}
+	s := settings{partitions: 1, ofTopic: make(map[string]int32), more: make(map[string]int32), start: time.UnixMilli(0), faults: newFaults()}
 	for _, opt := range opts {
 		opt(&s)
 	}
@@ -79,7 +81,8 @@ func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 		s.backend = state.NewMemory()
 		t.Cleanup(func() { s.backend.Close() })
 	}
-	d := &Driver{t: t, topo: topo, broker: local.NewBroker()}
+	d := &Driver{t: t, topo: topo, broker: local.NewBroker(), faults: &s.faults}
+	d.faults.check(d)
 	for _, topic := range append(topo.Sources(), topo.Sinks()...) {
 		n, ok := s.ofTopic[topic]
 		if !ok {
@@ -100,8 +103,11 @@ func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 		}
 	}
 	d.cfg = local.Config{
-		Graph: topo.Graph(), Broker: d.broker, Backend: s.backend,
+		Graph: topo.Graph(), Broker: d.broker, Backend: failingBackend{s.backend, d.faults}, BeforeCommit: d.faults.beforeCommit,
 		CommitEvery: s.commitEvery, CacheBytes: s.cacheBytes, Now: s.start,
+	}
+	if len(d.faults.records) > 0 {
+		d.cfg.Graph = d.cfg.Graph.Wrapped(d.faults.hook)
 	}
 	d.start(d.cfg)
 	t.Cleanup(func() {
@@ -161,6 +167,7 @@ func (d *Driver) Restart(s State) {
 	cfg := d.cfg
 	cfg.Now = d.runtime.Now()
 	cfg.EmptyState = s == EmptyState
+	d.faults.broken = nil
 	d.start(cfg)
 	d.check(d.runtime.Run())
 }
@@ -169,6 +176,9 @@ func (d *Driver) Restart(s State) {
 // the failure that [InputTopic.SendErr] returned.
 func (d *Driver) Abort() {
 	d.t.Helper()
+	if d.faults.broken != nil {
+		d.t.Fatalf("topologytest: Abort after a failed write of a store, which only Restart can go on from: %v", d.faults.broken)
+	}
 	d.check(d.runtime.Abort())
 	d.check(d.runtime.Run())
 }

@@ -55,11 +55,11 @@ func counting(t testing.TB) *topology.Topology {
 func TestMistakesOfATestFailIt(t *testing.T) {
 	d := topologytest.New(failing{t}, counting(t))
 	for want, do := range map[string]func(){
-		`there is no topic "inn"; topology "app" has app-counts-changelog, in, out`:  func() { topologytest.Input(d, "inn", serde.String, serde.String) },
-		`topic "out" has no more records`:                                            func() { topologytest.Output(d, "out", serde.String, serde.Int64).Read() },
-		`topology "app" has no store "count"`:                                        func() { topologytest.KeyValue[string, int64](d, "count") },
-		`store "counts" is a *state.KeyValueStore[string,int64], not a *state.KeyVa`: func() { topologytest.KeyValue[string, string](d, "counts") },
-		`topology "app" has no operator "checks"`:                                    func() { d.Received("checks") },
+		`there is no topic "inn"; topology "app" has app-counts-changelog, in, out`:     func() { topologytest.Input(d, "inn", serde.String, serde.String) },
+		`topic "out" has no more records`:                                               func() { topologytest.Output(d, "out", serde.String, serde.Int64).Read() },
+		`topology "app" has no store "count"`:                                           func() { topologytest.KeyValue[string, int64](d, "count") },
+		`store "counts" is a *state.KeyValueStore[string,int64], not a state.KeyValueR`: func() { topologytest.KeyValue[string, string](d, "counts") },
+		`topology "app" has no operator "checks"`:                                       func() { d.Received("checks") },
 		`option Partitions names topic "inn"`: func() {
 			topologytest.New(failing{t}, counting(t), topologytest.Partitions(2, "inn"))
 		},
