@@ -15,6 +15,7 @@ type importRow struct {
 // importTable is the plan of the dependencies, the lowest package first.
 var importTable = []importRow{
 	{"serde", "", ""},
+	{"pipes", "", ""},
 	{"windows", "serde", ""},
 	{"state", "serde windows", "state/storetest"},
 	{"state/storetest", "state serde windows", ""},
