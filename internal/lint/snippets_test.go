@@ -2,9 +2,12 @@ package lint
 
 import (
 	"encoding/json/v2"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -92,23 +95,29 @@ func compile(t *testing.T, root string, found []snippet) error {
 	return err
 }
 
-// runTests runs snippets that are test files of one package.
+// runTests runs snippets that are test files; those of one package clause are one package.
 func runTests(t *testing.T, root string, found []snippet) error {
 	t.Helper()
 	o := newOverlay(t, root)
+	packages := make(map[string]bool)
 	for i, s := range found {
-		o.add(filepath.Join("snippets", fmt.Sprintf("snippet%d_test.go", i)), s)
+		dir := "./snippets-" + s.pkg()
+		packages[dir] = true
+		o.add(filepath.Join(dir, fmt.Sprintf("snippet%d_test.go", i)), s)
 	}
-	binary := filepath.Join(t.TempDir(), "snippets.test")
-	// vet looks for the files on the disk, where an overlay has none.
-	if _, err := run(o.root, "go", "test", "-vet=off", "-c", "-o", binary, "-overlay", o.file(), "./snippets"); err != nil {
-		return err
+	var errs []error
+	for _, dir := range slices.Sorted(maps.Keys(packages)) {
+		binary := filepath.Join(t.TempDir(), "snippets.test")
+		// vet looks for the files on the disk, where an overlay has none.
+		if _, err := run(o.root, "go", "test", "-vet=off", "-c", "-o", binary, "-overlay", o.file(), dir); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if out, err := run(t.TempDir(), binary, "-test.count=1"); err != nil {
+			errs = append(errs, fmt.Errorf("%w%s", err, out))
+		}
 	}
-	out, err := run(t.TempDir(), binary, "-test.count=1")
-	if err != nil {
-		return fmt.Errorf("%w%s", err, out)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // What the pages show as a whole program compiles as it stands, with packages that a user may import.
@@ -160,9 +169,12 @@ func shown(t *testing.T, root string, patterns ...string) (all []snippet) {
 }
 
 // isTest reports whether a snippet is a test file, whose tests must pass.
-func (s snippet) isTest() bool {
+func (s snippet) isTest() bool { return strings.HasSuffix(s.pkg(), "_test") }
+
+// pkg is the package that the snippet's first line names.
+func (s snippet) pkg() string {
 	clause, _, _ := strings.Cut(s.code, "\n")
-	return strings.HasSuffix(clause, "_test")
+	return strings.TrimPrefix(clause, "package ")
 }
 
 func TestSnippetsAreFoundAndCompiled(t *testing.T) {
