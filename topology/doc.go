@@ -12,8 +12,9 @@
 //	    are needed.
 //	T4  An option that an operator does not take is an error.
 //	T5  A program compiles the operators that it uses. Every method of a generic type is compiled for each of its
-//	    instances, called or not, unless it has type parameters of its own; so a method that makes a store has one, even
-//	    if only for the type of the name ("S ~string") or the function that it is given. Callers need not write it.
+//	    instances, called or not, unless it has type parameters of its own; so a method that makes or reads a store has
+//	    one, even if only for the type of the name ("S ~string") or of the function that it is given. Callers need not
+//	    write it.
 //
 // The meaning of each operator is that of the Kafka Streams DSL method of the same name. The package runs nothing: see
 // engine for Kafka and topologytest for tests.

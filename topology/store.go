@@ -192,8 +192,8 @@ func (t tableRead) connect(b *Builder, n, stream *graph.Node) {
 //
 // With [SourceAsChangelog] the table is a store that is fed by its topic and has no changelog (Kafka Streams' read-only state
 // store, KIP-813).
-func (t Table[K, V]) In(c *operators.Context) state.KeyValueReader[K, V] {
-	if s, ok := storeIn[*state.KeyValueStore[K, V]](handle{t.own}, c); ok {
+func (t Table[K, V]) In[C interface{ *operators.Context }](c C) state.KeyValueReader[K, V] {
+	if s, ok := storeIn[*state.KeyValueStore[K, V]](handle{t.own}, (*operators.Context)(c)); ok {
 		return s
 	}
 	return nil
