@@ -109,3 +109,50 @@ func ExampleCogrouped_Sessions() {
 	// ada 1-4=null@4
 	// ada 1-9=cc$@9
 }
+
+// The aggregate may be of another type than the values.
+func ExampleCogrouped_Aggregate() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Cogroup(func(_, v string, n int64) int64 { return n + int64(len(v)) }).
+			Aggregate("sizes", func() int64 { return 100 }).
+			ToStream().To("out")
+	}, "k=a", "k=bcd")
+	// Output:
+	// k=101@0
+	// k=104@1
+}
+
+func ExampleWindowedCogroup_Aggregate() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Cogroup(func(_, _ string, n int64) int64 { return n + 1 }).
+			Windowed(windows.Tumbling(10*time.Millisecond)).
+			Aggregate("counts", func() int64 { return 0 }).
+			ToStream(spans).To("out")
+	}, "k=@1", "k=@9", "k=@10")
+	// Output:
+	// k[0,10)=1@1
+	// k[0,10)=2@9
+	// k[10,20)=1@10
+}
+
+func ExampleSessionCogroup_Aggregate() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Cogroup(func(_, _ string, n int64) int64 { return n + 1 }).
+			Sessions(windows.Session(10*time.Millisecond)).
+			Aggregate("visits", func() int64 { return 0 }, func(_ string, a, b int64) int64 { return a + b }).
+			Suppress(topology.UntilWindowCloses("open")).
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprintf("%s %d-%d", k, w.Start, w.End) }).To("out")
+	}, "k=@1", "k=@9", "k=@50")
+	// Output: k 1-9=2@9
+}
+
+func ExampleGroupedTable_Count() {
+	tables(serde.String, serde.Int64, func(homes, _ stringTable) topology.Table[string, int64] {
+		return homes.GroupBy(func(person, city string) (string, string) { return city, person }).Count("people")
+	}, "left ann=rome", "left bob=rome", "left ann=oslo")
+	// Output:
+	// rome=1@0
+	// rome=2@1
+	// rome=1@2
+	// oslo=1@2
+}

@@ -112,3 +112,90 @@ func ExampleCombine() {
 	// 0 60 2
 	// 30 90 2
 }
+
+// spans names windows by their bounds.
+func spans(k string, w windows.Window) string { return fmt.Sprintf("%s[%d,%d)", k, w.Start, w.End) }
+
+func ExampleWindowed_Reduce() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(10*time.Millisecond)).
+			Reduce("longest", func(a, b string) string {
+				if len(b) > len(a) {
+					return b
+				}
+				return a
+			}).ToStream(spans).To("out")
+	}, "k=a@1", "k=abc@4", "k=ab@9", "k=x@10")
+	// Output:
+	// k[0,10)=a@1
+	// k[0,10)=abc@4
+	// k[0,10)=abc@9
+	// k[10,20)=x@10
+}
+
+// A record lies in two hopping windows, and adds to both.
+func ExampleWindowed_Aggregate() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Hopping(10*time.Millisecond, 5*time.Millisecond)).
+			Aggregate("seen", func() string { return "" }, func(_, v, seen string) string { return seen + v }).
+			ToStream(spans).To("out")
+	}, "k=a@6", "k=b@11")
+	// Output:
+	// k[0,10)=a@6
+	// k[5,15)=a@6
+	// k[5,15)=ab@11
+	// k[10,20)=b@11
+}
+
+func ExampleSessions_Count() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Sessions(windows.Session(10 * time.Millisecond)).OnClose().Count("visits").
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprintf("%s %d-%d", k, w.Start, w.End) }).To("out")
+	}, "ada=@1", "ada=@8", "bob=@9", "ada=@40", "bob=@60")
+	// Output:
+	// ada 1-8=2@8
+	// bob 9-9=1@9
+	// ada 40-40=1@40
+}
+
+// The same function adds a record to its session and joins two sessions.
+func ExampleSessions_Reduce() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Sessions(windows.Session(5*time.Millisecond).Grace(20*time.Millisecond)).OnClose().
+			Reduce("visits", func(a, b string) string { return a + b }).
+			ToStream(func(k string, w windows.Window) string { return fmt.Sprintf("%s %d-%d", k, w.Start, w.End) }).To("out")
+	}, "ada=x@1", "ada=y@10", "ada=z@6", "bob=@60")
+	// Output: ada 1-10=xyz@10
+}
+
+// A window whose count is not large enough gives nothing: it was never there.
+func ExampleWindowedTable_Filter() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(10 * time.Millisecond)).Count("counts").
+			Filter(func(_ string, _ windows.Window, n int64) bool { return n > 1 }).
+			ToStream(spans).To("out")
+	}, "k=@1", "k=@2", "k=@3")
+	// Output:
+	// k[0,10)=2@2
+	// k[0,10)=3@3
+}
+
+func ExampleWindowedTable_FilterNot() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(10 * time.Millisecond)).Count("counts").
+			FilterNot(func(_ string, w windows.Window, _ int64) bool { return w.Start == 0 }).
+			ToStream(spans).To("out")
+	}, "k=@1", "k=@12")
+	// Output: k[10,20)=1@12
+}
+
+func ExampleWindowedTable_MapValues() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(time.Second)).Count("counts").
+			MapValues(func(_ string, w windows.Window, n int64) string { return fmt.Sprintf("%d in %d ms", n, w.End-w.Start) }).
+			ToStream(func(k string, _ windows.Window) string { return k }).To("out")
+	}, "k=@1", "k=@12")
+	// Output:
+	// k=1 in 1000 ms@1
+	// k=2 in 1000 ms@12
+}

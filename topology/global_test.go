@@ -10,6 +10,7 @@ import (
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
+	"github.com/rivusio/rivusio/topology/topologytest"
 )
 
 func enriched(t testing.TB, table string, opts ...topology.StoreOption) *topology.Topology {
@@ -187,4 +188,25 @@ func ExampleStream_JoinGlobal() {
 	fmt.Println(topo.Sources(), "and", len(topo.Describe().Repartitions), "repartition topics")
 	// Output:
 	// [orders prices] and 0 repartition topics
+}
+
+// An item without a price is sold for nothing.
+func ExampleStream_LeftJoinGlobal() {
+	b := topology.NewBuilder("shop")
+	prices := b.GlobalTable("prices", "prices", serde.String, serde.Int64)
+	b.Stream("orders", serde.String, serde.String).
+		LeftJoinGlobal(prices, func(_, item string) string { return item }, func(_, _ string, cents serde.Optional[int64]) int64 { return cents.Value }).
+		To("costs")
+	topo, err := b.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := topologytest.New(exampleT{}, topo)
+	topologytest.Input(d, "prices", serde.String, serde.Int64).Send("tea", 300)
+	orders := topologytest.Input(d, "orders", serde.String, serde.String)
+	orders.Send("ann", "tea")
+	orders.Send("bob", "air")
+	fmt.Println(topologytest.Output(d, "costs", serde.String, serde.Int64).ReadAll())
+	// Output: [ann=300@0 bob=0@0]
 }
