@@ -3,15 +3,10 @@ package engine
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rivusio/rivusio/state"
 )
-
-// topicDeleteRetention is how long a compacted topic keeps deletes if it does not say (Kafka's default).
-const topicDeleteRetention = 24 * time.Hour
 
 // discard empties kept state that the topic cannot bring up to date: records that it has not seen are gone, or deletes
 // among them may be.
@@ -37,7 +32,7 @@ func (r *globalReader) discard(ctx context.Context, starts []int64) error {
 			why = "the topic ends before the state that was made from it"
 		default:
 			if retention < 0 {
-				retention = r.deleteRetention(ctx)
+				retention = deletesKept(ctx, r.app.adm, r.log, r.graph.Topic)
 			}
 			if retention > 0 && time.Since(c.At) > retention/2 {
 				why = "the topic may have lost deletes that the state has not seen"
@@ -84,31 +79,4 @@ func (r *globalReader) dropSurplus(ctx context.Context) error {
 		p.Release()
 	}
 	return nil
-}
-
-// deleteRetention is how long the topic keeps deletes; 0: for ever, since it is not compacted.
-func (r *globalReader) deleteRetention(ctx context.Context) time.Duration {
-	configs, err := r.app.adm.DescribeTopicConfigs(ctx, r.graph.Topic)
-	if err == nil && len(configs) == 1 {
-		err = configs[0].Err
-	}
-	if err != nil || len(configs) != 1 {
-		r.log.Warn("settings of the topic are not known, so those of Kafka are taken", "topic", r.graph.Topic, "error", err)
-		return topicDeleteRetention
-	}
-	retention, compacts := topicDeleteRetention, false
-	for _, c := range configs[0].Configs {
-		switch c.Key {
-		case "cleanup.policy":
-			compacts = strings.Contains(c.MaybeValue(), "compact")
-		case "delete.retention.ms":
-			if ms, err := strconv.ParseInt(c.MaybeValue(), 10, 64); err == nil {
-				retention = time.Duration(ms) * time.Millisecond
-			}
-		}
-	}
-	if !compacts {
-		return 0
-	}
-	return max(1, retention)
 }

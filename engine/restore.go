@@ -166,8 +166,11 @@ func (j *restore) rebuild(start int64) error {
 	return nil
 }
 
-// sourceDeletes is for how long a compacted topic of others is taken to keep deletes: the brokers' default.
-const sourceDeletes = 24 * time.Hour
+// missesDeletes reports whether the topic may have lost deletes since a time.
+func (r *restorer) missesDeletes(j *restore, since time.Time) bool {
+	kept := deletesKept(j.ctx, r.adm, r.log, j.topic)
+	return kept > 0 && time.Since(since) > kept/2
+}
 
 // planSource is plan for a table whose topic is its changelog. Everything up to the committed offset is stable.
 func (r *restorer) planSource(j *restore) error {
@@ -183,7 +186,7 @@ func (r *restorer) planSource(j *restore) error {
 		j.empty, j.next = true, start
 	case checkpoint.Offset == j.end:
 		j.shown.kept.Add(1)
-	case checkpoint.Offset > j.end, checkpoint.Offset < start, time.Since(checkpoint.At) > sourceDeletes/2:
+	case checkpoint.Offset > j.end, checkpoint.Offset < start, r.missesDeletes(j, checkpoint.At):
 		// The group was set back, or the topic does not have everything that would have to be made up for.
 		r.log.Warn("kept state does not fit its topic and is built anew", "store", j.store.Name, "partition", j.number,
 			"topic", j.topic, "checkpoint", checkpoint.Offset, "written", checkpoint.At, "committed", j.until, "log start", start)

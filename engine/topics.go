@@ -307,6 +307,37 @@ func settingsOf(t graph.InternalTopic) map[string]string {
 	}
 }
 
+// topicDeleteRetention is how long a compacted topic keeps deletes if it does not say (Kafka's default).
+const topicDeleteRetention = 24 * time.Hour
+
+// deletesKept is how long a topic of others keeps deletes; 0: for ever, since it is not compacted. State that has not seen the
+// topic for longer may hold rows that were deleted.
+func deletesKept(ctx context.Context, adm *kadm.Client, log *slog.Logger, topic string) time.Duration {
+	configs, err := adm.DescribeTopicConfigs(ctx, topic)
+	if err == nil && len(configs) == 1 {
+		err = configs[0].Err
+	}
+	if err != nil || len(configs) != 1 {
+		log.Warn("settings of the topic are not known, so those of Kafka are taken", "topic", topic, "error", err)
+		return topicDeleteRetention
+	}
+	retention, compacts := topicDeleteRetention, false
+	for _, c := range configs[0].Configs {
+		switch c.Key {
+		case cleanupPolicy:
+			compacts = strings.Contains(c.MaybeValue(), "compact")
+		case deleteRetention:
+			if ms, err := strconv.ParseInt(c.MaybeValue(), 10, 64); err == nil {
+				retention = time.Duration(ms) * time.Millisecond
+			}
+		}
+	}
+	if !compacts {
+		return 0
+	}
+	return max(1, retention)
+}
+
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // sameSetting compares values; a list may be in any order.

@@ -96,7 +96,9 @@ func (m *Monitor) Record(took time.Duration, err error) {
 	}
 	f.sum += took
 	f.least, f.most = min(f.least, took), max(f.most, took)
-	m.check(now)
+	if len(m.thresholds) > 0 {
+		m.check(now)
+	}
 }
 
 // Figures are those of the window that ends now.
