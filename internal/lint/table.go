@@ -16,6 +16,7 @@ type importRow struct {
 var importTable = []importRow{
 	{"serde", "", ""},
 	{"pipes", "", ""},
+	{"internal/document", "", ""},
 	{"windows", "serde", ""},
 	{"state", "serde windows", "state/storetest"},
 	{"state/storetest", "state serde windows", ""},
@@ -55,7 +56,7 @@ var thirdPartyTable = []thirdPartyRow{
 	{"github.com/google/uuid", "engine", ""},
 	{"golang.org/x/sys", "engine", ""},
 	{"github.com/knadh/koanf", "config", ""},
-	{"go.yaml.in/yaml/v3", "config", ""},
+	{"go.yaml.in/yaml/v3", "config internal/document", "the configuration of a process lies in layers, of which a document is one"},
 	{"github.com/spf13/pflag", "config .", "the command line declares the flags that the configuration reads"},
 	{"github.com/spf13/cobra", ". cmd/processor", "the binary adds its own command to the command line that the root package gives"},
 	{"golang.org/x/term", ". cmd/processor cmd/processor/internal/demo", "each asks whether it writes to a terminal"},
