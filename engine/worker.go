@@ -254,10 +254,22 @@ func (w *worker) patience() time.Duration {
 	if !w.paused && !w.mustWait() && slices.ContainsFunc(w.tasks, func(r *running) bool { return r.t != nil && r.t.Ready() }) {
 		return 0
 	}
-	if w.firstWork.IsZero() || w.rejoining() {
-		return idlePoll
+	patience := idlePoll
+	if !w.firstWork.IsZero() && !w.rejoining() {
+		patience = min(patience, w.app.cfg.CommitInterval-time.Since(w.firstWork))
 	}
-	return max(0, min(idlePoll, w.app.cfg.CommitInterval-time.Since(w.firstWork)))
+	if !w.paused && !w.mustWait() {
+		now := time.Now().UnixMilli()
+		for _, r := range w.tasks {
+			if r.t == nil {
+				continue
+			}
+			if next, ok := r.t.Next(); ok {
+				patience = min(patience, time.Duration(next-now)*time.Millisecond)
+			}
+		}
+	}
+	return max(0, patience)
 }
 
 // ingest gives what was fetched to the tasks.

@@ -37,12 +37,13 @@ const (
 	NoPartition                     // a custom partitioner named no partition
 	Superseded                      // a change of a versioned table that is not its latest
 	Stale                           // an answer of a foreign-key join to a row that has changed since
+	Failed                          // a call failed for it, and the error policy skips those
 	reasons
 )
 
 // String returns the reason as it appears in metrics and logs.
 func (r Reason) String() string {
-	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition", "superseded", "stale"}[r]
+	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition", "superseded", "stale", "failed"}[r]
 }
 
 // Reasons is the number of reasons: they are 0 to Reasons-1.
@@ -62,8 +63,11 @@ func (c *Counters) TotalDropped() (n uint64) {
 	return n
 }
 
-// Runtime is what a task gives to its operators. Only the task's goroutine calls it.
+// Runtime is what a task gives to its operators. Only the task's goroutine calls it, but for Wake.
 type Runtime interface {
+	// Wake tells that something has come back to an operator that works beside the task. Any goroutine may call it; it does
+	// not wait.
+	Wake()
 	// Store returns the task's partition of a store that the operator was connected to, or nil.
 	Store(name string) state.Store
 	// Global returns the task's view of a global store, or nil.
@@ -100,6 +104,8 @@ type Scope struct {
 	current *Context
 	during  string // what runs in the place of a record, for errors
 	works   []*Work
+	beside  []Beside
+	commits []commitHook
 }
 
 // Begin names the record that runs next.

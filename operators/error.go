@@ -77,6 +77,18 @@ func (e *DecodeError) Error() string { return "decode " + e.Part + ": " + e.Err.
 // Unwrap returns the serde's error.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
+// EncodeError is a key or value of a record that a serde could not encode.
+type EncodeError struct {
+	Part string // "key" or "value"
+	Err  error
+}
+
+// Error says which part could not be encoded.
+func (e *EncodeError) Error() string { return "encode " + e.Part + ": " + e.Err.Error() }
+
+// Unwrap returns the serde's error.
+func (e *EncodeError) Unwrap() error { return e.Err }
+
 // failure makes an error name the operator that is at work, unless it names one already.
 func (s *Scope) failure(err error) error {
 	var named *Error

@@ -56,6 +56,20 @@ func (n Nulls[K, V]) admits(c *Context, r *Record[K, V]) bool {
 	return false
 }
 
+// Admit drops and counts the records with a null value that the serde cannot carry, in front of what cannot show them to
+// user code.
+func Admit[K, V any](c *Context, nulls Nulls[K, V], next Forward[K, V]) Forward[K, V] {
+	if nulls.Value != nil {
+		return next
+	}
+	return func(r *Record[K, V]) error {
+		if !nulls.admits(c, r) {
+			return nil
+		}
+		return next(r)
+	}
+}
+
 // mark sets the null flags of a record that user code made.
 func (n Nulls[K, V]) mark(r *Record[K, V]) {
 	if n.Key != nil {

@@ -24,8 +24,8 @@ func (w *Work) Leave() { w.left = true }
 // Left reports whether there is something left to do.
 func (w *Work) Left() bool { return w.left }
 
-// Forget forgets all registered work; the task makes its operators anew.
-func (s *Scope) Forget() { s.works = nil }
+// Forget forgets what operators registered; the task makes its operators anew.
+func (s *Scope) Forget() { s.works, s.beside, s.commits = nil, nil, nil }
 
 // WorkLeft reports whether any operator has something left to do.
 func (s *Scope) WorkLeft() bool {

@@ -65,7 +65,7 @@ func (b *Builder) checkEnds() {
 
 // leaves reports whether results of a node can be seen outside of the topology.
 func leaves(n *graph.Node) bool {
-	return n.Sink != nil && !n.Sink.Internal || n.Op == "for-each" || n.Op == "peek" || n.Op == "process"
+	return n.Sink != nil && !n.Sink.Internal || n.Op == "for-each" || n.Op == "peek" || n.Op == "process" || n.Op == "through" || n.Op == "through-messages"
 }
 
 // checkInternal refuses topics that the topology owns and yet reads or writes by name.

@@ -16,7 +16,7 @@ func sink[K, V any](b *Builder, topic, op string, o nodeOptions, k serde.Serde[K
 	partitioner := partitionerOf[K, V](b, n, o)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
-		return operators.Enter(c, operators.Write(c, topic, k, v, partitioner))
+		return operators.Enter(c, o.identified(c, operators.Write(c, topic, k, v, partitioner)))
 	}
 	return n
 }

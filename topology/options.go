@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/serde"
 )
 
@@ -46,6 +47,10 @@ const (
 	optVersioned
 	optTTL
 	optCombine
+	optConcurrency
+	optOrdering
+	optOnError
+	optMessageIDs
 
 	optsSource   = optUndecodable | optTimestamp | optStart
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
@@ -60,6 +65,12 @@ type nodeOptions struct {
 	grace       time.Duration
 	graceStore  string
 	hasGrace    bool
+	concurrency int
+	concurrent  bool
+	ordering    operators.Order
+	ordered     bool
+	onError     pipes.FailureHandler
+	messageIDs  bool
 }
 
 type storeOptions struct {
@@ -164,6 +175,38 @@ func Partitions(n int) NodeOption {
 // history. A left join with grace fails on a null key.
 func Grace(d time.Duration, store string) NodeOption {
 	return nodeOption{optGrace, "Grace", func(o *nodeOptions) { o.grace, o.graceStore, o.hasGrace = d, store, true }}
+}
+
+// Concurrency runs a pipe on up to n records of each task at once. As many again wait in front of it; then the task takes
+// no more input until results have come.
+func Concurrency(n int) NodeOption {
+	return nodeOption{optConcurrency, "Concurrency", func(o *nodeOptions) { o.concurrency, o.concurrent = n, true }}
+}
+
+// Ordering says in which order the results of a pipe with [Concurrency] leave. Default: [operators.OrderByKey].
+func Ordering(order operators.Order) NodeOption {
+	return nodeOption{optOrdering, "Ordering", func(o *nodeOptions) { o.ordering, o.ordered = order, true }}
+}
+
+// OnError says what is done when a pipe fails for a record: h decides, on the task's goroutine, so it must not wait. The error
+// has the name of the pipe in it. Records that it skips are dropped and counted. Default: [pipes.FailOnError], the application
+// ends and nothing is lost.
+func OnError(h pipes.FailureHandler) NodeOption {
+	return nodeOption{optOnError, "OnError", func(o *nodeOptions) { o.onError = h }}
+}
+
+// MessageIDs gives each record that a sink writes the header message-id, unless it has one: the place of the input record, as
+// TOPIC/PARTITION/OFFSET; see [operators.MessageIDs]. On a repartition topic it keeps the place that a record came from.
+func MessageIDs() NodeOption {
+	return nodeOption{optMessageIDs, "MessageIDs", func(o *nodeOptions) { o.messageIDs = true }}
+}
+
+// identified puts message ids in front of a sink, if it writes them.
+func (o nodeOptions) identified[K, V any](c *operators.Context, sink operators.Forward[K, V]) operators.Forward[K, V] {
+	if !o.messageIDs {
+		return sink
+	}
+	return operators.MessageIDs(c, pipes.MessageIDHeader, sink)
 }
 
 func partitionerOf[K, V any](b *Builder, n *graph.Node, o nodeOptions) operators.Partitioner[K, V] {

@@ -7,9 +7,9 @@ import (
 
 // To writes the stream to a topic.
 //
-// Options: [Named], [Partitioner].
+// Options: [Named], [Partitioner], [MessageIDs].
 func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
-	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner)
+	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner|optMessageIDs)
 	if err := checkName(topic); err != nil {
 		s.b.fail("topic name %w", err)
 	}
@@ -20,9 +20,9 @@ func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 // exist: a name without one stops the task, and so does an internal topic of the application. choose must depend on its
 // arguments only, or a replay differs. A null value that the serde cannot carry is dropped and counted.
 //
-// Options: [Named], [Partitioner].
+// Options: [Named], [Partitioner], [MessageIDs].
 func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) string, opts ...NodeOption) {
-	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner)
+	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner|optMessageIDs)
 	n := s.b.node("sink", o.name, s.from)
 	n.Sink = &graph.Sink{}
 	needFunc(s.b, n, choose != nil)
@@ -30,6 +30,6 @@ func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) 
 	partitioner := partitionerOf[K, V](s.b, n, o)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
-		return operators.Enter(c, operators.WriteChosen(c, choose, s.nulls(), s.k, s.v, partitioner))
+		return operators.Enter(c, o.identified(c, operators.WriteChosen(c, choose, s.nulls(), s.k, s.v, partitioner)))
 	}
 }

@@ -211,9 +211,9 @@ func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V
 // task. Records with a null key are dropped without being counted, unless a left join works on what comes out, as in
 // Kafka Streams. All that is built on the result shares the topic; a second topic of the same name is a mistake.
 //
-// Options: [Partitions], [Partitioner].
+// Options: [Partitions], [MessageIDs], [Partitioner].
 func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {
-	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions)
+	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions|optMessageIDs)
 	return s.repartition(name, o)
 }
 

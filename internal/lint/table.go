@@ -22,7 +22,7 @@ var importTable = []importRow{
 	{"state/storetest", "state serde windows", ""},
 	{"operators", "state windows serde", ""},
 	{"internal/graph", "operators state windows serde", ""},
-	{"topology", "internal/graph operators state windows serde", "topology/topologytest"},
+	{"topology", "internal/graph operators pipes state windows serde", "topology/topologytest"},
 	{"internal/task", "internal/graph operators state", "topology"},
 	{"internal/local", "internal/task internal/graph operators state", "topology"},
 	{"topology/topologytest", "internal/local internal/graph topology operators state windows serde", ""},

@@ -16,6 +16,8 @@
 //	L4  The wall clock moves by [Runtime.Advance] and by nothing else.
 //	L5  A global store follows its topic outside of the order of L1: what is committed there is in the store before the
 //	    next record runs.
+//	L6  What operators have on its way beside their task comes back before the next record runs, in the order of the records
+//	    that it was made of, unless Config.Beside is set.
 //
 // Nothing here is safe for concurrent use, and a Broker serves one Runtime at a time.
 package local

@@ -20,25 +20,66 @@ func (r *Runtime) Run() error {
 		if r.failed = r.followGlobals(); r.failed != nil {
 			break
 		}
+		if t := r.returned(); t != nil {
+			r.failed = r.settle(t)
+			continue
+		}
 		if t := r.working(); t != nil {
 			r.failed = r.turn(t)
 			continue
 		}
 		in := r.choose()
-		if in == nil {
+		switch {
+		case in != nil && !in.task.Full():
+			r.failed = r.process(in)
+		case r.busy():
+			<-r.woken
+		default:
 			return nil
-		}
-		if err := r.process(in); err != nil {
-			r.failed = err
 		}
 	}
 	return r.failed
 }
 
-// working returns the first task that has work left over from its last record, or nil.
+// wake says that something has come back to a task.
+func (r *Runtime) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+// returned is a task to which something has come back, or nil.
+func (r *Runtime) returned() *task.Task {
+	for _, t := range r.tasks {
+		if t.Returned() || t.Busy() && !r.cfg.Beside {
+			return t
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) busy() bool {
+	return slices.ContainsFunc(r.tasks, (*task.Task).Busy)
+}
+
+// settle forwards what has come back to a task, and unless other records may run before waits for it.
+func (r *Runtime) settle(t *task.Task) error {
+	for first := true; first || t.Busy() && !r.cfg.Beside; first = false {
+		if !r.cfg.Beside {
+			t.Await()
+		}
+		if err := t.Take(); err != nil {
+			return err
+		}
+	}
+	return r.processed(t)
+}
+
+// working returns the first task that can do work left over from its last record, or nil.
 func (r *Runtime) working() *task.Task {
 	for _, t := range r.tasks {
-		if t.WorkLeft() {
+		if t.WorkLeft() && !t.Full() {
 			return t
 		}
 	}
@@ -143,6 +184,9 @@ func (r *Runtime) process(in *input) error {
 
 // processed counts a record, and commits if it is time to.
 func (r *Runtime) processed(t *task.Task) error {
+	if t.Busy() && !r.cfg.Beside {
+		return r.settle(t)
+	}
 	r.uncommitted++
 	if r.uncommitted >= r.cfg.CommitEvery || t.CommitRequested() || r.budget.Full() {
 		return r.commit()

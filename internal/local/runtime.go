@@ -26,6 +26,9 @@ type Config struct {
 	CommitEvery int
 	// CacheBytes bounds what the stores cache. 0: no limit.
 	CacheBytes int64
+	// Beside lets what operators have on its way beside their task come back while further records run, which is faster; the
+	// order of results is then open (L6).
+	Beside bool
 	// Now is the wall clock at the start. Zero: the epoch.
 	Now time.Time
 	// BeforeCommit, if not nil, is called when everything of a transaction has been written and nothing is committed. An
@@ -46,7 +49,8 @@ type Runtime struct {
 	byGlobal    task.Globals
 	leases      []state.Partition
 	restored    map[string]int
-	uncommitted int // records of the running transaction
+	uncommitted int           // records of the running transaction
+	woken       chan struct{} // something has come back to a task
 	failed      error
 	closed      bool
 }
@@ -68,7 +72,7 @@ func New(cfg Config) (*Runtime, error) {
 		cfg.Backend = state.NewMemory()
 	}
 	cfg.CommitEvery = max(1, cfg.CommitEvery)
-	r := &Runtime{cfg: cfg, budget: state.NewBudget(cfg.CacheBytes), restored: make(map[string]int), byGlobal: make(task.Globals)}
+	r := &Runtime{cfg: cfg, budget: state.NewBudget(cfg.CacheBytes), restored: make(map[string]int), byGlobal: make(task.Globals), woken: make(chan struct{}, 1)}
 	if !cfg.Now.IsZero() {
 		r.nowMs = cfg.Now.UnixMilli()
 	}
@@ -120,6 +124,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		},
 		WallClock: func() int64 { return r.nowMs },
 		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
+		Wake:      r.wake,
 		Metadata:  r.metadata(sub, partition),
 	})
 	if err != nil {

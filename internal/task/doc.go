@@ -13,6 +13,8 @@
 //	K5  Work that operators leave when a record is done (operators.Work) is done before the next record, in turns, whatever
 //	    commits and aborts fall between them.
 //	K6  A [Global] feeds a store for all tasks of the process. It is in no commit: what it applies is seen at once.
+//	K7  Operators may have calls on their way beside the task, on goroutines of their own. What comes back is taken before
+//	    the next record; what is still on its way at a commit is in a store.
 //
-// The package knows no Kafka client, no goroutine and no clock but those that its runtime gives.
+// The package knows no Kafka client, no clock but the one that its runtime gives, and starts no goroutine.
 package task

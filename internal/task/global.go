@@ -200,6 +200,7 @@ func (r *globalRuntime) Store(name string) state.Store {
 }
 
 func (r *globalRuntime) Global(string) state.View       { return nil }
+func (r *globalRuntime) Wake()                          {} // no such operator feeds a global store
 func (r *globalRuntime) RequestCommit()                 {} // everything is applied soon
 func (r *globalRuntime) WallClock() int64               { return r.cfg.WallClock() }
 func (r *globalRuntime) Collector() operators.Collector { return nil }

@@ -194,7 +194,12 @@ func (t *Task) enough() bool {
 
 // Ready reports whether Process would do anything now.
 func (t *Task) Ready() bool {
-	if t.scope.WorkLeft() {
+	switch {
+	case t.scope.Returned():
+		return true
+	case t.scope.Full():
+		return false
+	case t.scope.WorkLeft():
 		return true
 	}
 	t.nowMs = t.cfg.WallClock()

@@ -37,11 +37,28 @@ func (t *Task) run(clock operators.Clock, nowMs int64) error {
 			return t.scope.Failed(err)
 		}
 	}
+	t.sched = slices.DeleteFunc(t.sched, func(s *schedule) bool { return s.Cancelled() })
 	return nil
+}
+
+// Next is when (wall clock, ms since the epoch) the first of the wall-clock schedules is due; ok is false if there is none.
+func (t *Task) Next() (ms int64, ok bool) {
+	for _, s := range t.sched {
+		if s.clock == operators.WallClock && !s.Cancelled() && (!ok || s.nextMs < ms) {
+			ms, ok = s.nextMs, true
+		}
+	}
+	return ms, ok
 }
 
 // runtime is the task as its operators see it.
 type runtime Task
+
+func (r *runtime) Wake() {
+	if r.cfg.Wake != nil {
+		r.cfg.Wake()
+	}
+}
 
 func (r *runtime) Store(name string) state.Store  { return r.byName[name] }
 func (r *runtime) Global(name string) state.View  { return (*Task)(r).view(name) }

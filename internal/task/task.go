@@ -46,6 +46,9 @@ type Config struct {
 	// MaxIdleMs is how long (wall clock) an input that is read up to its end is waited for. Negative: not at all, and
 	// not for inputs that still lag either. Default 0: only those that lag are waited for (Kafka Streams' max.task.idle.ms).
 	MaxIdleMs int64
+	// Wake is called by any goroutine when the task has something to do that it had not before; see [Task.Busy]. Nil: nobody
+	// waits for that.
+	Wake func()
 	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
 	Metadata map[string]string
 }
@@ -145,8 +148,8 @@ func (t *Task) Topics() []string {
 func (t *Task) Store(name string) state.Store { return t.byName[name] }
 
 // Process handles up to limit records and returns how many it did. It stops early when no input is ready (K2), after a
-// record whose operators asked for a commit, after a turn of work that operators had left (K5), which counts as a record, and
-// at an error, which is final for this transaction.
+// record whose operators asked for a commit, after a turn of work that operators had left (K5), which counts as a record, while
+// an operator that works beside the task has as much as it may (K7), and at an error, which is final for this transaction.
 func (t *Task) Process(limit int) (n int, err error) {
 	t.nowMs = t.cfg.WallClock()
 	defer func() {
@@ -156,6 +159,14 @@ func (t *Task) Process(limit int) (n int, err error) {
 		t.stats.publish(t.in)
 	}()
 	for n < limit && !t.commit {
+		if t.scope.Returned() {
+			if err := t.take(); err != nil {
+				return n, err
+			}
+		}
+		if t.scope.Full() {
+			break
+		}
 		if t.scope.WorkLeft() {
 			t.touched = true
 			if err := t.scope.Turn(); err != nil {
@@ -190,6 +201,38 @@ func (t *Task) Process(limit int) (n int, err error) {
 	return n, nil
 }
 
+// take forwards what has come back to operators that work beside the task.
+func (t *Task) take() error {
+	t.touched = true
+	if err := t.scope.Take(); err != nil {
+		return t.scope.Failed(err)
+	}
+	return nil
+}
+
+// Busy reports whether operators have something on its way beside the task (K7).
+func (t *Task) Busy() bool { return t.scope.Busy() }
+
+// Full reports whether the task takes no more input until something has come back.
+func (t *Task) Full() bool { return t.scope.Full() }
+
+// Returned reports whether something has come back that Take would forward.
+func (t *Task) Returned() bool { return t.scope.Returned() }
+
+// Await waits until everything has come back that is on its way.
+func (t *Task) Await() { t.scope.Await() }
+
+// Take forwards what has come back, as Process does before each record.
+func (t *Task) Take() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+		t.stats.publish(t.in)
+	}()
+	return t.take()
+}
+
 // Punctuate runs the wall-clock schedules that are due.
 func (t *Task) Punctuate() (err error) {
 	if len(t.sched) == 0 {
@@ -221,11 +264,20 @@ func (t *Task) Prepare() (err error) {
 		}
 		t.stats.publish(t.in)
 	}()
+	if t.scope.Returned() {
+		if err := t.take(); err != nil {
+			return err
+		}
+	}
 	t.scope.BeginOther("at a commit", nil, max(0, t.scope.StreamTime))
 	for _, s := range t.stores {
 		if err := s.EmitDirty(); err != nil {
 			return t.scope.Failed(err)
 		}
+	}
+	t.scope.BeginOther("at a commit", nil, max(0, t.scope.StreamTime))
+	if err := t.scope.Commit(); err != nil {
+		return t.scope.Failed(err)
 	}
 	for i, s := range t.stores {
 		s.Times().Task = t.scope.StreamTime

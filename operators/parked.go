@@ -1,0 +1,114 @@
+package operators
+
+import (
+	"encoding/binary"
+
+	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
+)
+
+// Parked is a record that an operator has taken and not yet done with: encoded, so that nothing changes it meanwhile, with
+// the place that it came from. A nil Key or Value is null.
+type Parked struct {
+	Key, Value []byte
+	Timestamp  int64 // ms since the epoch
+	Headers    []Header
+	Origin     Origin
+	HasOrigin  bool
+	ArrivedMs  int64 // when the operator took it, in ms since the epoch on the wall clock
+}
+
+// ParkedRows is where an operator keeps what is parked at a commit (hard point 14): in the transaction whose offset passes a
+// record the record becomes a row, so a restart or another process goes on with it. What comes and goes between two
+// commits never becomes one. The keys are the operator's own.
+type ParkedRows = state.KeyValueStore[[]byte, Parked]
+
+// ParkedSerde writes the number of the format, 1, then arrival, partition and offset as eight bytes each, big-endian, the
+// number of headers, and the topic, key and value of each header, key and value. Numbers and sizes are four bytes,
+// big-endian, 0xffffffff for a null; a record without an origin has a null topic. The timestamp is that of the row.
+func ParkedSerde() serde.Serde[Parked] { return parkedSerde{} }
+
+type parkedSerde struct{}
+
+const parkedVersion = 1
+
+func (parkedSerde) Append(dst []byte, p Parked) ([]byte, error) {
+	dst = append(dst, parkedVersion)
+	for _, n := range [...]int64{p.Timestamp, p.ArrivedMs, int64(p.Origin.Partition), p.Origin.Offset} {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(p.Headers)))
+	for _, h := range p.Headers {
+		dst = appendSizedBytes(appendSizedBytes(dst, []byte(h.Key)), h.Value)
+	}
+	var topic []byte
+	if p.HasOrigin {
+		topic = []byte(p.Origin.Topic)
+	}
+	return appendSizedBytes(appendSizedBytes(appendSizedBytes(dst, topic), p.Key), p.Value), nil
+}
+
+func (parkedSerde) Decode(b []byte) (p Parked, err error) {
+	const fixed = 1 + 4*8
+	if len(b) < fixed || b[0] != parkedVersion {
+		return p, errCutOff
+	}
+	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
+	p.Timestamp, p.ArrivedMs, p.Origin.Partition, p.Origin.Offset = at(0), at(1), int32(at(2)), at(3)
+	in := sized{rest: append([]byte{}, b[fixed:]...)}
+	for n := in.number(); n > 0 && in.err == nil; n-- {
+		p.Headers = append(p.Headers, Header{Key: string(in.bytes()), Value: in.bytes()})
+	}
+	if topic := in.bytes(); topic != nil {
+		p.Origin.Topic, p.HasOrigin = string(topic), true
+	}
+	p.Key, p.Value = in.bytes(), in.bytes()
+	if in.err == nil && in.more() {
+		in.err = errCutOff
+	}
+	return p, in.err
+}
+
+// park encodes a record. Null stays null; what the caller reuses is copied.
+func park[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], r *Record[K, V]) (p Parked, err error) {
+	o, ok := c.Origin()
+	p = Parked{Timestamp: r.Timestamp, Headers: cloneHeaders(r.Headers), Origin: o, HasOrigin: ok, ArrivedMs: c.WallClock()}
+	if !r.NullKey {
+		if p.Key, err = k.Append([]byte{}, r.Key); err != nil {
+			return p, &EncodeError{Part: "key", Err: err}
+		}
+	}
+	if !r.NullValue {
+		if p.Value, err = v.Append([]byte{}, r.Value); err != nil {
+			return p, &EncodeError{Part: "value", Err: err}
+		}
+	}
+	return p, nil
+}
+
+// unpark decodes a record that was parked.
+func unpark[K, V any](p *Parked, k serde.Serde[K], v serde.Serde[V], nulls Nulls[K, V], r *Record[K, V]) (err error) {
+	*r = Record[K, V]{Timestamp: p.Timestamp, Headers: p.Headers, NullKey: p.Key == nil, NullValue: p.Value == nil}
+	if p.Key != nil || nulls.Key != nil {
+		if r.Key, err = k.Decode(p.Key); err != nil {
+			return &DecodeError{Part: "key", Err: err}
+		}
+	}
+	if p.Value != nil || nulls.Value != nil {
+		if r.Value, err = v.Decode(p.Value); err != nil {
+			return &DecodeError{Part: "value", Err: err}
+		}
+	}
+	return nil
+}
+
+// resume makes a record that was parked the one in work.
+func (c *Context) resume(p *Parked) {
+	s := c.scope
+	if p.HasOrigin {
+		s.Begin(p.Origin, p.Key, p.Timestamp)
+	} else {
+		s.BeginOther("for a record of a schedule", c, p.Timestamp)
+	}
+	s.current = c
+}
