@@ -20,7 +20,8 @@ import (
 
 const (
 	pollRecords  = 10_000                 // of one poll
-	roundRecords = 2_000                  // that a task processes before the clock is looked at
+	roundRecords = 2_000                  // at most that a task processes before the clock is looked at
+	roundTime    = 10 * time.Millisecond  // about that long at most, where records take long
 	idlePoll     = 100 * time.Millisecond // at most between two looks at schedules and commits
 )
 
@@ -91,6 +92,7 @@ type running struct {
 	t       *task.Task // nil while it is opened
 	feeds   []*feed    // by input number
 	stores  []state.Partition
+	limit   int // records of its next round
 	opening *opening
 	shown   published
 }
@@ -335,7 +337,7 @@ func (w *worker) process(ctx context.Context) error {
 			if err := r.t.Punctuate(); err != nil {
 				return err
 			}
-			n, err := r.t.Process(roundRecords)
+			n, err := r.process()
 			if err != nil {
 				return err
 			}
@@ -354,6 +356,20 @@ func (w *worker) process(ctx context.Context) error {
 		}
 		w.progress.Store(time.Now().UnixNano())
 	}
+}
+
+// process lets a task work for a round. How many records that is follows from how long the last ones took, since no commit
+// can come in between.
+func (r *running) process() (int, error) {
+	began := time.Now()
+	n, err := r.t.Process(max(1, r.limit))
+	switch took := time.Since(began); {
+	case took > roundTime:
+		r.limit = max(1, int(int64(n)*int64(roundTime)/int64(took)))
+	case n >= r.limit:
+		r.limit = min(roundRecords, 2*max(1, r.limit))
+	}
+	return n, err
 }
 
 // due reports whether it is time to commit. It is not while the group rejoins: the commit would carry the generation that
