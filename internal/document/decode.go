@@ -185,7 +185,7 @@ func (d *decoder) structure(s *shape, n *Node, place Place, path string, v refle
 	}
 	for i := range s.fields {
 		f := &s.fields[i]
-		d.field(f, n.Get(f.name), place, child(path, f.name), v.FieldByIndex(f.index))
+		d.field(f, n.Get(f.name), place, Child(path, f.name), v.FieldByIndex(f.index))
 	}
 	if len(d.errs) > before {
 		return false
@@ -306,7 +306,7 @@ func (d *decoder) validate(n *Node, place Place, path string, v reflect.Value) (
 	for _, err := range flatten(nil, []error{x.Validate()}) {
 		p, at, key := place, path, (*KeyError)(nil)
 		if errors.As(err, &key) {
-			at, err = child(path, key.Key), key.Err
+			at, err = Child(path, key.Key), key.Err
 			if variable := d.vars[at]; variable != nil {
 				p = variable.place
 			} else if value := n.Get(key.Key); value != nil {

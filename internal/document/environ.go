@@ -41,7 +41,7 @@ func (d *decoder) variables(s *shape, prefix string, environ []string) error {
 // leaves calls each for what a variable can say, with its path and the name of the variable.
 func (s *shape) leaves(path, prefix string, each func(path, name string, leaf *shape)) {
 	for _, f := range s.fields {
-		name, at := prefix+"_"+variable(f.name), child(path, f.name)
+		name, at := prefix+"_"+variable(f.name), Child(path, f.name)
 		if f.shape.form == formStruct {
 			f.shape.leaves(at, name, each)
 		} else {

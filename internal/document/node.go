@@ -191,8 +191,8 @@ func shortened(s string) string {
 	return s[:cut] + "…"
 }
 
-// child is the path of a key below a path.
-func child(path, key string) string {
+// Child is the path of a key below a path.
+func Child(path, key string) string {
 	if !plainKey(key) {
 		return path + "[" + strconv.Quote(key) + "]"
 	}

@@ -145,7 +145,7 @@ func (p *parser) entries(n *Node, y *yaml.Node, depth int) {
 			continue
 		}
 		seen[key.Value] = key
-		path := child(n.path, key.Value)
+		path := Child(n.path, key.Value)
 		n.keys = append(n.keys, &Node{place: Place{p.file, key.Line, key.Column}, path: path, text: key.Value, scalar: key.Value})
 		n.items = append(n.items, p.node(value, path, depth-1))
 	}

@@ -144,7 +144,7 @@ func Keys(t reflect.Type) ([]Key, error) {
 
 func (s *shape) listKeys(keys []Key, path string) []Key {
 	for _, f := range s.fields {
-		at := child(path, f.name)
+		at := Child(path, f.name)
 		k := Key{Path: at, Type: f.shape.typeName(), Default: f.value, Required: f.required, Doc: f.doc}
 		if f.enum != nil {
 			k.Type = listed(f.enum)

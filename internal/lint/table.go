@@ -28,6 +28,7 @@ var importTable = []importRow{
 	{"topology/topologytest", "internal/local internal/graph topology operators state windows serde", ""},
 	{"internal/assign", "", ""},
 	{"internal/faults", "", ""},
+	{"plugins", "internal/document pipes serde topology", ""},
 	{"engine", "internal/task internal/graph internal/assign internal/faults topology operators state", "topology/topologytest"},
 	{"telemetry", "engine internal/task", ""},
 	{"config", "engine telemetry", ""},
