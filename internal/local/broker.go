@@ -29,11 +29,18 @@ type place struct {
 	offset int
 }
 
-// log is one partition of a topic. The offset of an entry is its index.
+// log is one partition of a topic.
 type log struct {
-	entries []entry
-	stable  int // offset of the first entry of the running transaction, else that of the next entry
+	entries []entry // those that were not trimmed
+	first   int     // offset of the first of them
+	stable  int     // offset of the first entry of the running transaction, else that of the next entry
 }
+
+// at is the entry with an offset that was not trimmed.
+func (l *log) at(offset int) *entry { return &l.entries[offset-l.first] }
+
+// end is the offset of the next entry.
+func (l *log) end() int { return l.first + len(l.entries) }
 
 type entry struct {
 	operators.Input
@@ -104,12 +111,12 @@ func (b *Broker) log(topic string, partition int32) (*log, error) {
 }
 
 func (b *Broker) write(l *log, e entry) (offset int64) {
-	e.Offset, e.sequence = int64(len(l.entries)), b.written
+	e.Offset, e.sequence = int64(l.end()), b.written
 	b.written++
 	if e.open {
-		b.open = append(b.open, place{l, len(l.entries)})
+		b.open = append(b.open, place{l, l.end()})
 	}
-	if l.stable == len(l.entries) && !e.open {
+	if l.stable == l.end() && !e.open {
 		l.stable++
 	}
 	l.entries = append(l.entries, e)
@@ -119,11 +126,11 @@ func (b *Broker) write(l *log, e entry) (offset int64) {
 // end closes the running transaction.
 func (b *Broker) end(commit bool) {
 	for _, p := range b.open {
-		e := &p.log.entries[p.offset]
+		e := p.log.at(p.offset)
 		e.open, e.aborted = false, !commit
 	}
 	for _, p := range b.open {
-		p.log.stable = len(p.log.entries)
+		p.log.stable = p.log.end()
 	}
 	b.open = b.open[:0]
 }
@@ -140,15 +147,16 @@ type Record struct {
 type Positions []int64
 
 // Read returns what is committed in a topic from the positions on, over all partitions in the order in which it was
-// written, and the positions behind it. A topic that does not exist has no records.
+// written, and the positions behind it. A topic that does not exist has no records, and what was trimmed is not there.
 func (b *Broker) Read(topic string, from Positions) ([]Record, Positions) {
 	logs := b.topics[topic]
 	next := make(Positions, len(logs))
 	copy(next, from)
 	var records []Record
 	for p, l := range logs {
+		next[p] = max(next[p], int64(l.first))
 		for ; int(next[p]) < l.stable; next[p]++ {
-			if e := &l.entries[next[p]]; !e.aborted {
+			if e := l.at(int(next[p])); !e.aborted {
 				records = append(records, Record{Input: e.Input, Partition: int32(p), Outside: e.outside, sequence: e.sequence})
 			}
 		}

@@ -12,7 +12,8 @@ import (
 // global is a global store with the logs of its topic.
 type global struct {
 	*task.Global
-	logs []*log
+	topic string
+	logs  []*log
 }
 
 // addGlobal makes a global store and brings it up to date.
@@ -38,7 +39,7 @@ func (r *Runtime) addGlobal(g *graph.Global) error {
 	if err != nil {
 		return err
 	}
-	r.globals = append(r.globals, &global{made, r.cfg.Broker.topics[g.Topic]})
+	r.globals = append(r.globals, &global{made, g.Topic, r.cfg.Broker.topics[g.Topic]})
 	r.byGlobal[g.Name] = made
 	n, err := r.globals[len(r.globals)-1].follow(r.cfg.Backend)
 	r.restored[g.Name] = n
@@ -60,9 +61,13 @@ func (g *global) follow(b state.Backend) (records int, err error) {
 	behind := false
 	for i, l := range g.logs {
 		p := int32(i)
-		for at := max(0, g.Position(p)); at < int64(l.stable); at++ {
+		at := max(0, g.Position(p))
+		if err := l.has(at, g.topic); at < int64(l.stable) && err != nil {
+			return records, err
+		}
+		for ; at < int64(l.stable); at++ {
 			behind = true
-			if e := &l.entries[at]; !e.aborted {
+			if e := l.at(int(at)); !e.aborted {
 				records++
 				if err := g.Process(p, &e.Input); err != nil {
 					return records, err

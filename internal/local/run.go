@@ -143,13 +143,13 @@ func (r *Runtime) take(in *input) *operators.Input {
 
 // waits reports whether a record is there to be processed.
 func (in *input) waits() bool {
-	for in.next < len(in.log.entries) && in.log.entries[in.next].aborted {
+	for in.next < in.log.end() && in.log.at(in.next).aborted {
 		in.next++
 	}
-	return in.next < len(in.log.entries)
+	return in.next < in.log.end()
 }
 
-func (in *input) head() *entry { return &in.log.entries[in.next] }
+func (in *input) head() *entry { return in.log.at(in.next) }
 
 // queue has the inputs whose next record is one of the topology's own, by the timestamp of that record. It is a heap, and what
 // a heap makes of equal timestamps is part of L1.
@@ -271,7 +271,7 @@ func (r *Runtime) commit() error {
 }
 
 func (r *Runtime) end(topic string, partition int32) int64 {
-	return int64(len(r.cfg.Broker.topics[topic][partition].entries))
+	return int64(r.cfg.Broker.topics[topic][partition].end())
 }
 
 // Abort forgets what was not committed and clears a failure; [Runtime.Run] then processes the same records again. What a

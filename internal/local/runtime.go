@@ -187,12 +187,15 @@ func (r *Runtime) restore(s *graph.Store, p state.Partition) error {
 	if from > int64(l.stable) {
 		return fmt.Errorf("its state is complete up to offset %d of changelog %q, which ends at %d", from, s.Changelog, l.stable)
 	}
+	if err := l.has(from, s.Changelog); err != nil {
+		return err
+	}
 	var rows []state.ChangelogRow
-	for i, e := range l.entries[from:l.stable] {
-		if !e.aborted {
+	for i := from; i < int64(l.stable); i++ {
+		if e := l.at(int(i)); !e.aborted {
 			rows = append(rows, state.ChangelogRow{Key: e.Key, Value: e.Value})
 		}
-		end := from + int64(i) + 1
+		end := i + 1
 		if len(rows) == restoreRows || end == int64(l.stable) {
 			if err := p.Restore(rows, end); err != nil {
 				return fmt.Errorf("restore from changelog %q: %w", s.Changelog, err)
@@ -218,10 +221,13 @@ func (r *Runtime) restoreFromSource(s *graph.Store, p state.Partition) error {
 	if from > to {
 		return fmt.Errorf("its state is complete up to offset %d of topic %q, of which %d is committed", from, s.Source.Topic, to)
 	}
+	if err := l.has(from, s.Source.Topic); from < to && err != nil {
+		return err
+	}
 	read := s.Source.Reader(partition)
 	var rows []state.ChangelogRow
 	for i := from; i < to; i++ {
-		e := &l.entries[i]
+		e := l.at(int(i))
 		if e.aborted {
 			continue
 		}
