@@ -228,6 +228,12 @@ func (c *cluster) read(topic string, each func(*kgo.Record)) {
 	})
 }
 
+// count is how many committed records a topic has.
+func (c *cluster) count(topic string) (n int64) {
+	c.read(topic, func(*kgo.Record) { n++ })
+	return n
+}
+
 // produce writes records and waits until all are acknowledged.
 func (c *cluster) produce(records ...*kgo.Record) {
 	c.t.Helper()

@@ -34,7 +34,7 @@ type siege struct {
 
 // besiege runs the topology under kills and returns when all readings are processed and the processes have ended in
 // order. KILL_RECORDS, KILL_RATE (per second), KILL_COUNT and SEED change what it does.
-func besiege(t *testing.T, application string, records int64, kills int, args ...string) *siege {
+func besiege(t *testing.T, application string, records int64, perSec, kills int, args ...string) *siege {
 	t.Helper()
 	c := connect(t)
 	seed := setting(t, "SEED", rand.Uint64()>>1)
@@ -43,13 +43,19 @@ func besiege(t *testing.T, application string, records int64, kills int, args ..
 	t.Logf("SEED=%d KILL_RECORDS=%d KILL_COUNT=%d", seed, records, kills)
 
 	s := &siege{t: t, c: c, topics: c.tallies(application, 4), want: newReference(), rng: rand.New(rand.NewPCG(seed, 2))}
+	if slices.Contains(args, "-answers") {
+		s.topics.Answers = s.topics.Input + "-answers"
+		args[slices.Index(args, "-answers")] += "=" + s.topics.Answers
+		c.clean(application, s.topics.Answers)
+		c.create(4, keepAll, s.topics.Answers)
+	}
 	args = append(args, "-session-timeout", sessionTimeout.String())
 	for _, instance := range []string{"first", "second"} {
 		s.procs = append(s.procs, tallying(t, s.topics, instance, args...))
 	}
 	over := make(chan struct{})
 	s.feed = &feed{
-		topic: s.topics.Input, from: newReadings(seed, 1_750_000_000_000), to: s.want, perSec: setting(t, "KILL_RATE", 15_000), atLeast: records,
+		topic: s.topics.Input, from: newReadings(seed, 1_750_000_000_000), to: s.want, perSec: setting(t, "KILL_RATE", perSec), atLeast: records,
 		goOn: func() bool {
 			select {
 			case <-over:
@@ -68,6 +74,10 @@ func besiege(t *testing.T, application string, records int64, kills int, args ..
 	t.Logf("%d kills of %d processes in %v", kills, s.killed, time.Since(began).Round(time.Second))
 	close(over)
 	c.must("feed", <-s.feed.done)
+	if s.topics.Answers != "" { // what is in flight is behind the committed offsets
+		c.consumed(application, s.died, s.topics.Input)
+		until(t, time.Minute, "all answers are there", func() bool { return c.count(s.topics.Answers) >= s.feed.written.Load() })
+	}
 	c.consumed(application, s.died, s.topics.Input, s.topics.Repartition())
 	t.Logf("%d readings, the last one processed %v after it was written", s.feed.written.Load(), time.Since(s.feed.finished).Round(100*time.Millisecond))
 	for _, p := range s.procs {
@@ -124,7 +134,7 @@ func (s *siege) upTo(d time.Duration) time.Duration { return time.Duration(s.rng
 
 // TestExactlyOnceUnderKills is the test of the guarantee: nothing missing, nothing twice, and local state that is kept.
 func TestExactlyOnceUnderKills(t *testing.T) {
-	s := besiege(t, "integration-kill-eos", 1_000_000, 16, "-workers", "2")
+	s := besiege(t, "integration-kill-eos", 1_000_000, 15_000, 16, "-workers", "2")
 	compared := s.c.compare(s.topics, s.want)
 	compared.exactly()
 	if compared.differences > 0 {
@@ -133,9 +143,33 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 	s.checkRestores(s.c.twoCommits(s.topics))
 }
 
+// TestCallsUnderKills has a pipe that waits in front of it all, with many readings in flight at every kill: each has one answer,
+// those of a sensor are in the order of its readings, and all are tallied once.
+func TestCallsUnderKills(t *testing.T) {
+	s := besiege(t, "integration-kill-calls", 200_000, 6_000, 8, "-answers")
+	compared := s.c.compare(s.topics, s.want)
+	compared.exactly()
+	if compared.differences > 0 {
+		t.Errorf("outputs: %v", compared)
+	}
+	last, wrong := make(map[string]int64), 0
+	s.c.read(s.topics.Answers, func(r *kgo.Record) {
+		serial := int64(binary.BigEndian.Uint64(r.Value))
+		if serial <= last[string(r.Key)] {
+			if wrong++; wrong <= 5 {
+				t.Errorf("sensor %s: answer %d comes after %d", r.Key, serial, last[string(r.Key)])
+			}
+		}
+		last[string(r.Key)] = serial
+	})
+	if n, want := s.c.count(s.topics.Answers), s.feed.written.Load(); n != want {
+		t.Errorf("%d answers to %d readings", n, want)
+	}
+}
+
 // TestAtLeastOnceUnderKills shows that nothing is lost without transactions, though some readings count twice.
 func TestAtLeastOnceUnderKills(t *testing.T) {
-	s := besiege(t, "integration-kill-alos", 250_000, 6, "-at-least-once")
+	s := besiege(t, "integration-kill-alos", 250_000, 15_000, 6, "-at-least-once")
 	compared := s.c.compare(s.topics, s.want)
 	compared.atLeast()
 	if compared.differences > 0 {
@@ -148,7 +182,7 @@ func TestAtLeastOnceUnderKills(t *testing.T) {
 // TestKillsFindWrongOrder shows that the test of exactly-once notices an engine that commits offsets before what they
 // stand for.
 func TestKillsFindWrongOrder(t *testing.T) {
-	s := besiege(t, "integration-kill-broken", 150_000, 4, "-offsets-first")
+	s := besiege(t, "integration-kill-broken", 150_000, 15_000, 4, "-offsets-first")
 	compared := s.c.compare(s.topics, s.want)
 	compared.exactly()
 	if compared.differences == 0 {

@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"context"
 	"time"
 
+	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/windows"
@@ -17,7 +19,21 @@ const (
 	bySite       = "readings-by-site"
 	TallyStore   = "tally-by-window"
 	ReadingStore = "readings-by-site-ever"
+	answerStore  = "answers-in-flight"
 )
+
+// AnswersAtOnce is how many readings of each task wait for an answer at once.
+const AnswersAtOnce = 100
+
+// answer stands for a service that takes from 1 to 30 ms.
+func answer(ctx context.Context, serial int64) (int64, error) {
+	select {
+	case <-time.After(time.Duration(1+serial*7919%30) * time.Millisecond):
+		return serial, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
 
 // UpdateKey is the key of [Tallies.Updates].
 var UpdateKey = windows.TimeKeySerde(serde.String, time.Duration(Window.SizeMs())*time.Millisecond)
@@ -29,6 +45,9 @@ type Tallies struct {
 	Input       string // sensor → serial number of the reading
 	Updates     string // windowed site → [Tally], one for each input
 	Totals      string // site → number of inputs, at commits
+	// Answers, if not "", is a topic of answers, sensor → serial number, that come from a pipe which waits for some time, up to
+	// [AnswersAtOnce] of them at once; then they are tallied.
+	Answers string
 	// SkipUndecodable drops and counts inputs that are no numbers.
 	SkipUndecodable bool
 }
@@ -46,8 +65,12 @@ func (t Tallies) Topology() (*topology.Topology, error) {
 	if t.SkipUndecodable {
 		source = append(source, topology.SkipUndecodable())
 	}
-	sites := b.Stream(t.Input, serde.String, serde.Int64, source...).
-		GroupBy(func(sensor string, _ int64) string { return Site(sensor) }, topology.Named(bySite))
+	readings := b.Stream(t.Input, serde.String, serde.Int64, source...)
+	if t.Answers != "" {
+		readings = readings.Through[int64](pipes.Func[int64, int64](answer), answerStore, topology.Concurrency(AnswersAtOnce))
+		readings.To(t.Answers)
+	}
+	sites := readings.GroupBy(func(sensor string, _ int64) string { return Site(sensor) }, topology.Named(bySite))
 	sites.Windowed(Window).
 		Aggregate(TallyStore, func() Tally { return Tally{} }, func(_ string, serial int64, t Tally) Tally {
 			return Tally{t.Count + 1, t.Sum + serial}

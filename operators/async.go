@@ -74,8 +74,8 @@ func (c *Context) failed[K, V any](ctx context.Context, decide OnFailure[K, V], 
 }
 
 // Async calls F for up to Concurrency records at once, on goroutines of its own, and forwards what comes back on the
-// task's. It takes twice as many records, so that there is something to begin with while the task commits; when it has
-// them the task takes no more input.
+// task's. It takes four times as many records, so that there is something to begin with while the task commits; when it
+// has them the task takes no more input.
 //
 // A record that is not done with at a commit lies in Rows, in the transaction that commits its offset, and its row is
 // deleted in the one that has its results: each record has its results exactly once, however often the process is killed.
@@ -94,7 +94,7 @@ type Async[K, V, K2, V2 any] struct {
 
 // Forward makes the operator. It begins with the records of Rows.
 func (a Async[K, V, K2, V2]) Forward(c *Context, next Forward[K2, V2]) (Forward[K, V], error) {
-	op := &async[K, V, K2, V2]{Async: a, c: c, next: next, take: 2 * a.Concurrency}
+	op := &async[K, V, K2, V2]{Async: a, c: c, next: next, take: takes * a.Concurrency}
 	op.ctx, op.cancel = context.WithCancel(context.Background())
 	op.calls.init(a.Concurrency, a.Order == OrderByKey, op.call, c.scope.Runtime.Wake)
 	c.OnClose(op.close)
@@ -113,7 +113,10 @@ func (a Async[K, V, K2, V2]) Forward(c *Context, next Forward[K2, V2]) (Forward[
 	return op.process, nil
 }
 
-const numberBytes = 8
+const (
+	takes       = 4 // times the concurrency
+	numberBytes = 8
+)
 
 type async[K, V, K2, V2 any] struct {
 	Async[K, V, K2, V2]

@@ -2,7 +2,8 @@
 // and the [Forward] of its children to its own Forward.
 //
 // It knows no broker and no builder. A task calls the first Forward with each record; everything after that is plain
-// calls, depth first, on the task's goroutine (I2), so nothing here locks, sleeps or starts a goroutine.
+// calls, depth first, on the task's goroutine (I2), so nothing here locks, sleeps or starts a goroutine. The one exception is
+// [Async], whose calls of user code run beside the task; what they return is forwarded on the task's goroutine.
 //
 // Rules that hold for every operator:
 //

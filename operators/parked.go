@@ -23,9 +23,9 @@ type Parked struct {
 // commits never becomes one. The keys are the operator's own.
 type ParkedRows = state.KeyValueStore[[]byte, Parked]
 
-// ParkedSerde writes the number of the format, 1, then arrival, partition and offset as eight bytes each, big-endian, the
-// number of headers, and the topic, key and value of each header, key and value. Numbers and sizes are four bytes,
-// big-endian, 0xffffffff for a null; a record without an origin has a null topic. The timestamp is that of the row.
+// ParkedSerde writes the number of the format, 1, then timestamp, arrival, partition and offset as eight bytes each,
+// big-endian, the number of headers, key and value of each, the topic, the key and the value. Numbers and sizes are four
+// bytes, big-endian, 0xffffffff for a null; a record without an origin has a null topic.
 func ParkedSerde() serde.Serde[Parked] { return parkedSerde{} }
 
 type parkedSerde struct{}

@@ -177,8 +177,8 @@ func Grace(d time.Duration, store string) NodeOption {
 	return nodeOption{optGrace, "Grace", func(o *nodeOptions) { o.grace, o.graceStore, o.hasGrace = d, store, true }}
 }
 
-// Concurrency runs a pipe on up to n records of each task at once. As many again wait in front of it; then the task takes
-// no more input until results have come.
+// Concurrency runs a pipe on up to n records of each task at once. Three times as many wait in front of it, for the time of a
+// commit; then the task takes no more input until results have come.
 func Concurrency(n int) NodeOption {
 	return nodeOption{optConcurrency, "Concurrency", func(o *nodeOptions) { o.concurrency, o.concurrent = n, true }}
 }

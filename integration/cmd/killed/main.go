@@ -39,6 +39,7 @@ func run(args []string) error {
 	flags.StringVar(&t.Input, "input", "", "topic of readings")
 	flags.StringVar(&t.Updates, "updates", "", "topic of updates of tallies")
 	flags.StringVar(&t.Totals, "totals", "", "topic of numbers of readings")
+	flags.StringVar(&t.Answers, "answers", "", "topic of answers of a pipe that waits; without it there is none")
 	flags.StringVar(&c.Instance, "instance", "", "name of this process")
 	flags.StringVar(&c.StateDir, "state-dir", "", "directory of this process's state")
 	flags.IntVar(&c.Workers, "workers", 1, "number of workers")
