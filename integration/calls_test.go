@@ -20,32 +20,33 @@ import (
 )
 
 // TestCallsAtOnce measures a pipe that waits 10 ms for each record, on one partition with exactly-once: up to 100 at once, and
-// one by one. CALLS is the number of records of the first. What a busy machine makes of it is only logged; it must be far
-// above what is possible one by one. engine.TestCallsGoOnBesideCommits holds the figure.
+// one by one. CALLS is the number of records of the first. Timers are late, on a busy machine very, so what is checked is how
+// much of the time there were as many calls as there may be; engine.TestCallsGoOnBesideCommits holds the figure itself.
 func TestCallsAtOnce(t *testing.T) {
 	c := connect(t)
 	for _, way := range []struct {
-		name  string
-		n     int
-		store string
-		opts  []topology.NodeOption
-		least float64
+		name   string
+		n      int
+		atOnce float64
+		store  string
+		opts   []topology.NodeOption
 	}{
-		{"100 at once", setting(t, "CALLS", 50_000), "calls", []topology.NodeOption{topology.Concurrency(100)}, 2_000},
-		{"one by one", 300, "", nil, 50},
+		{"100 at once", setting(t, "CALLS", 50_000), 100, "calls", []topology.NodeOption{topology.Concurrency(100)}},
+		{"one by one", 300, 1, "", nil},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			perSecond := c.call(way.n, way.store, way.opts...)
-			t.Logf("%.0f calls of 10 ms a second", perSecond)
-			if perSecond < way.least {
-				t.Errorf("%.0f calls a second, want at least %.0f", perSecond, way.least)
+			perSecond, mean := c.call(way.n, way.store, way.opts...)
+			used := perSecond * mean.Seconds() / way.atOnce
+			t.Logf("%.0f calls a second, which took %v each: %.0f %% of what can be", perSecond, mean.Round(10*time.Microsecond), 100*used)
+			if used < 0.75 {
+				t.Errorf("calls were made %.0f %% of the time", 100*used)
 			}
 		})
 	}
 }
 
-// call returns how many calls a second are made of n records.
-func (c *cluster) call(n int, store string, opts ...topology.NodeOption) float64 {
+// call returns how many calls a second are made of n records, and how long one takes.
+func (c *cluster) call(n int, store string, opts ...topology.NodeOption) (perSecond float64, mean time.Duration) {
 	application := fmt.Sprintf("integration-calls-%d", n) // the client remembers topics of the same name
 	in, out := application+"-in", application+"-out"
 	c.clean(application, in, out)
@@ -56,15 +57,17 @@ func (c *cluster) call(n int, store string, opts ...topology.NodeOption) float64
 	}
 	c.produce(records...)
 	var first, last atomic.Int64
-	var calls atomic.Int64
+	var calls, took atomic.Int64
 	p := pipes.Func[int64, int64](func(ctx context.Context, v int64) (int64, error) {
-		first.CompareAndSwap(0, time.Now().UnixNano())
+		began := time.Now()
+		first.CompareAndSwap(0, began.UnixNano())
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
 		calls.Add(1)
+		took.Add(int64(time.Since(began)))
 		last.Store(time.Now().UnixNano())
 		return v, nil
 	})
@@ -81,5 +84,5 @@ func (c *cluster) call(n int, store string, opts ...topology.NodeOption) float64
 	until(c.t, time.Minute, "all results are committed", func() bool { return c.count(out) == int64(n) })
 	cancel()
 	c.must("run", <-done)
-	return float64(n) / time.Duration(last.Load()-first.Load()).Seconds()
+	return float64(n) / time.Duration(last.Load()-first.Load()).Seconds(), time.Duration(took.Load() / int64(n))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rivusio/rivusio/internal/local"
 	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
@@ -67,6 +68,15 @@ var shapes = map[string]func(b *topology.Builder){
 		g := b.Stream("a", serde.String, serde.String).GroupByKey()
 		g.Windowed(windows.Hopping(12*time.Millisecond, 2*time.Millisecond).Grace(4*time.Millisecond)).OnClose().
 			Count("panes", topology.Combine(func(a, b int64) int64 { return a + b })).ToStream(windows.Key).To("panes")
+	},
+	"pipes": func(b *topology.Builder) {
+		twice := pipes.Func[string, string](func(_ context.Context, v string) (string, error) { return v + v, nil })
+		s := b.Stream("a", serde.String, serde.String).
+			Through[string](twice, "by-key", topology.Concurrency(2)).
+			Through[string](twice, "by-input", topology.Concurrency(3), topology.Ordering(operators.OrderByInput))
+		s.To("twice")
+		s.Batch(3, 0, func(_ string, values []string) string { return fmt.Sprint(values) }, "threes").To("threes")
+		s.SelectKey(func(_, v string) string { return v }).GroupByKey(topology.Named("by-value")).Count("counts").ToStream().To("counts")
 	},
 	"joins": func(b *topology.Builder) {
 		rows := b.Table("rows", "rows", serde.String, serde.String)
@@ -355,6 +365,8 @@ func (x *run) rows(store state.Store) (lines []string) {
 	case *state.WindowStore[string, []byte]:
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[[]byte, []byte]:
+		return rowsOf(x, s.All())
+	case *operators.ParkedRows:
 		return rowsOf(x, s.All())
 	case *state.KeyValueStore[string, []byte]:
 		return rowsOf(x, s.All())
