@@ -21,7 +21,7 @@ type RetryPolicy struct {
 	MaxDelay time.Duration
 	// Jitter takes up to this part (0 to 1) off each delay, at random, so that many clients do not call at once.
 	Jitter float64
-	// Retryable says which errors are worth a retry. Nil: all but those of the context.
+	// Retryable says which errors are worth a retry. Nil: all. Whatever it says there is none once the context has ended.
 	Retryable func(error) bool
 }
 
@@ -89,7 +89,7 @@ func (r retry[In, Out]) Process(ctx context.Context, in In) (Out, error) {
 		if err == nil {
 			return out, nil
 		}
-		if attempt <= r.policy.Retries && r.retryable(err) {
+		if attempt <= r.policy.Retries && ctx.Err() == nil && (r.policy.Retryable == nil || r.policy.Retryable(err)) {
 			stopped := wait(ctx, r.delay(attempt))
 			if stopped == nil {
 				continue
@@ -101,13 +101,6 @@ func (r retry[In, Out]) Process(ctx context.Context, in In) (Out, error) {
 		}
 		return *new(Out), err
 	}
-}
-
-func (r retry[In, Out]) retryable(err error) bool {
-	if r.policy.Retryable != nil {
-		return r.policy.Retryable(err)
-	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 func (r retry[In, Out]) delay(attempt int) time.Duration {
