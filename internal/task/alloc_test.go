@@ -1,9 +1,11 @@
 package task_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/windows"
@@ -22,6 +24,9 @@ var paths = map[string]func(stream) stream{
 	},
 	"map": func(s stream) stream {
 		return s.Map(func(k, v int64) (int64, int64) { return v, k })
+	},
+	"pipe": func(s stream) stream {
+		return s.Through[int64](pipes.Func[int64, int64](func(_ context.Context, v int64) (int64, error) { return v + 1, nil }), "")
 	},
 	"branch and merge": func(s stream) stream {
 		branches := s.Branch(func(_, v int64) bool { return v%2 == 0 })
