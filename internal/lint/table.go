@@ -16,6 +16,7 @@ type importRow struct {
 var importTable = []importRow{
 	{"serde", "", ""},
 	{"pipes", "", ""},
+	{"pipes/pipetest", "pipes", ""},
 	{"internal/document", "", ""},
 	{"windows", "serde", ""},
 	{"state", "serde windows", "state/storetest"},

@@ -253,3 +253,40 @@ func TestThroughMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestOnePipelineOverEverything runs one pipeline over a slice, a channel, a file of JSON lines and a topic.
+func TestOnePipelineOverEverything(t *testing.T) {
+	trim := pipes.Func[string, string](func(_ context.Context, v string) (string, error) { return strings.TrimSpace(v), nil })
+	pipeline := pipes.Chain[string, string, string](trim, pipes.Func[string, string](upper))
+	values := []string{" a", "b ", "c"}
+	channel := make(chan string, len(values))
+	var file strings.Builder
+	for _, v := range values {
+		channel <- v
+		fmt.Fprintf(&file, "%q\n", v)
+	}
+	close(channel)
+	results := map[string][]string{}
+	for name, items := range map[string]pipes.Stream[string]{
+		"slice": pipes.Slice(values), "channel": pipes.Channel(channel), "file": pipes.Lines[string](strings.NewReader(file.String())),
+	} {
+		got, err := pipes.Collect(t.Context(), pipes.Each(items, pipeline))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		results[name] = got
+	}
+	d := topologytest.New(t, build(t, func(b *topology.Builder) {
+		b.Stream("in", serde.String, serde.String).Through[string](pipeline, "").To("out")
+	}))
+	in := topologytest.Input(d, "in", serde.String, serde.String)
+	for _, v := range values {
+		in.Send("k", v)
+	}
+	for _, r := range topologytest.Output(d, "out", serde.String, serde.String).ReadAll() {
+		results["topic"] = append(results["topic"], r.Value)
+	}
+	if got := fmt.Sprint(results); got != "map[channel:[A B C] file:[A B C] slice:[A B C] topic:[A B C]]" {
+		t.Error(got)
+	}
+}
