@@ -105,8 +105,11 @@ func (s *Scope) failure(err error) error {
 	return e
 }
 
-// Recovered makes a panic of the operator at work an error.
+// Recovered makes a panic of the operator at work an error; that of [Throw] is the error that was thrown.
 func (s *Scope) Recovered(value any, stack []byte) error {
+	if t, ok := value.(thrown); ok {
+		return s.failure(t.error)
+	}
 	return s.failure(&PanicError{Value: value, Stack: stack})
 }
 

@@ -1,0 +1,2 @@
+// Package declarative makes topologies of YAML files.
+package declarative
