@@ -45,20 +45,28 @@ func (l *loader) compile(n *document.Node, known []variable) (*program, error) {
 	if n.Kind() != document.Scalar || strings.TrimSpace(n.Text()) == "" {
 		return nil, n.Errorf("want an expression")
 	}
+	p, err := build(n.Text(), n.Place(), l.functions, known)
+	if err != nil {
+		return nil, l.misspelt(n, err, known)
+	}
+	return p, nil
+}
+
+// build compiles a text. Its mistakes are those of the language, with places in the text.
+func build(text string, where document.Place, functions []expr.Option, known []variable) (*program, error) {
 	env := types.Map{}
 	for _, v := range known {
 		env[v.String()] = types.Any
 	}
 	use := &usage{known: known, depths: make(map[*ast.PredicateNode]int)}
-	options := append(slices.Clone(l.functions), expr.Env(env), expr.MaxNodes(maxNodes), expr.Patch(use))
-	code, err := expr.Compile(n.Text(), options...)
+	code, err := expr.Compile(text, append(slices.Clone(functions), expr.Env(env), expr.MaxNodes(maxNodes), expr.Patch(use))...)
 	if err != nil {
-		return nil, l.misspelt(n, err, known)
+		return nil, err
 	}
 	if use.deepest > maxNesting {
-		return nil, n.Errorf("expression: functions over lists lie %d deep in one another, want at most %d", use.deepest, maxNesting)
+		return nil, fmt.Errorf("functions over lists lie %d deep in one another, want at most %d", use.deepest, maxNesting)
 	}
-	p := &program{code: code, where: n.Place(), uses: use.uses}
+	p := &program{code: code, where: where, uses: use.uses}
 	p.spares.New = func() any {
 		return &evaluation{machine: vm.VM{MemoryBudget: maxMemoryItems}, env: make(map[string]any, len(known))}
 	}
@@ -122,6 +130,14 @@ func (i *inside) Visit(node *ast.Node) {
 
 // eval evaluates the expression. An error of it ends the record in work.
 func (p *program) eval(v *variables) any {
+	result, err := p.run(v)
+	if err != nil {
+		operators.Throw(p.failure(err))
+	}
+	return result
+}
+
+func (p *program) run(v *variables) (any, error) {
 	e := p.spares.Get().(*evaluation)
 	for _, name := range p.uses {
 		e.env[name.String()] = v.get(name)
@@ -129,9 +145,9 @@ func (p *program) eval(v *variables) any {
 	result, err := e.machine.Run(p.code, e.env)
 	p.spares.Put(e)
 	if err != nil {
-		operators.Throw(p.failure(err))
+		return nil, err
 	}
-	return plain(result)
+	return plain(result), nil
 }
 
 // test evaluates a condition.

@@ -17,6 +17,7 @@ type topologyFile struct {
 	Tables       named[tableEntry]  `yaml:"tables" doc:"tables by name: of a topic, of a stream, or made of others"`
 	GlobalTables named[globalEntry] `yaml:"global_tables" doc:"tables by name that every process has whole"`
 	Streams      named[streamEntry] `yaml:"streams" doc:"streams by name: of topics, or made of others"`
+	Tests        []caseNode         `yaml:"tests" doc:"tests of the topology; they may also stand in a file beside, NAME.test.yaml"`
 }
 
 // topicOptions say how a topic is read.
@@ -208,3 +209,11 @@ func (s *startText) UnmarshalText(b []byte) error {
 	s.kind, s.ago = "ago", d
 	return nil
 }
+
+func caseType() reflect.Type { return reflect.TypeFor[Case]() }
+
+// Schema is the JSON Schema of a file, for editors; SchemaOfTests that of a file of tests.
+func Schema() ([]byte, error) { return document.Schema[topologyFile]() }
+
+// SchemaOfTests is the JSON Schema of a file of tests.
+func SchemaOfTests() ([]byte, error) { return document.Schema[caseFile]() }

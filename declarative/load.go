@@ -27,6 +27,8 @@ type File struct {
 	Matched *Topic
 	// Stores are the stores that tables of the file keep, by name.
 	Stores map[string]Store
+	// Cases are the tests in the file.
+	Cases []Case
 }
 
 // Topic is a topic with the serdes that the file gives it.
@@ -71,11 +73,8 @@ type loader struct {
 	entries  []*entry // in the order of the file
 	made     map[string]handle
 	places   map[string]*document.Node // by name of an operator, store or topic, for mistakes that Build finds
-	used     map[string]bool           // entries that others go on from
-	globals  map[string]topology.GlobalTable[any, any]
 	errs     []error
 	file     *File
-	tests    *document.Node
 	document topologyFile
 }
 
@@ -107,8 +106,8 @@ func Load(name string, data []byte, opts ...Option) (*File, error) {
 	}
 	l := &loader{
 		log: slog.Default(), lines: strings.Split(string(data), "\n"), formats: formats(), functions: functionOptions(), root: root,
-		made: make(map[string]handle), places: make(map[string]*document.Node), used: make(map[string]bool),
-		globals: make(map[string]topology.GlobalTable[any, any]), file: &File{Stores: make(map[string]Store)},
+		made: make(map[string]handle), places: make(map[string]*document.Node),
+		file: &File{Stores: make(map[string]Store)},
 	}
 	for _, opt := range opts {
 		opt(l)
@@ -137,6 +136,9 @@ func (l *loader) load() (*File, error) {
 		return nil, l.placed(err)
 	}
 	l.file.Topology = t
+	if l.file.Cases, err = casesOf(l.document.Tests); err != nil {
+		return nil, err
+	}
 	return l.file, nil
 }
 

@@ -138,6 +138,7 @@ func (b *Broker) end(commit bool) {
 // Record is a committed record of a topic.
 type Record struct {
 	operators.Input // its slices are the broker's
+	Topic           string
 	Partition       int32
 	Outside         bool // written by Append, not by a topology
 	sequence        int64
@@ -157,12 +158,24 @@ func (b *Broker) Read(topic string, from Positions) ([]Record, Positions) {
 		next[p] = max(next[p], int64(l.first))
 		for ; int(next[p]) < l.stable; next[p]++ {
 			if e := l.at(int(next[p])); !e.aborted {
-				records = append(records, Record{Input: e.Input, Partition: int32(p), Outside: e.outside, sequence: e.sequence})
+				records = append(records, Record{Input: e.Input, Topic: topic, Partition: int32(p), Outside: e.outside, sequence: e.sequence})
 			}
 		}
 	}
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.sequence, b.sequence) })
 	return records, next
+}
+
+// ReadAll is Read for several topics, over all of them in the order in which the records were written. It moves the positions
+// of each topic.
+func (b *Broker) ReadAll(topics []string, from map[string]Positions) []Record {
+	var records []Record
+	for _, topic := range topics {
+		more, next := b.Read(topic, from[topic])
+		records, from[topic] = append(records, more...), next
+	}
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.sequence, b.sequence) })
+	return records
 }
 
 // Committed is the offset up to which (exclusive) an application has processed a partition, 0 at the start.

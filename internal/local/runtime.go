@@ -29,6 +29,9 @@ type Config struct {
 	// Beside lets what operators have on its way beside their task come back while further records run, which is faster; the
 	// order of results is then open (L6).
 	Beside bool
+	// CreateChosen makes the topics that a sink chooses for a record and that are not there, with so many partitions. 0: to
+	// choose such a topic is an error.
+	CreateChosen int32
 	// Now is the wall clock at the start. Zero: the epoch.
 	Now time.Time
 	// BeforeCommit, if not nil, is called when everything of a transaction has been written and nothing is committed. An
@@ -120,6 +123,12 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		Collector: collector{r.cfg.Broker},
 		FindPartitions: func(topic string) (int32, bool, error) {
 			n, ok := r.cfg.Broker.Partitions(topic)
+			if !ok && r.cfg.CreateChosen > 0 {
+				n, ok = r.cfg.CreateChosen, true
+				if err := r.cfg.Broker.Create(topic, n); err != nil {
+					return 0, false, err
+				}
+			}
 			return n, ok, nil
 		},
 		WallClock: func() int64 { return r.nowMs },
