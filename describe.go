@@ -2,6 +2,7 @@ package rivusio
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,12 +15,13 @@ var descriptionFormats = []string{"text", "dot", "mermaid", "json"}
 func (p *program) describeCommand() *cobra.Command {
 	var name, format string
 	cmd := &cobra.Command{
-		Use:   "describe",
-		Short: "Show the operators, stores and topics of a topology",
-		Long:  "Show the operators, stores and topics of a topology. No cluster and no configuration is needed.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := p.topology(name)
+		Use:               "describe [FILE]",
+		Short:             "Show the operators, stores and topics of a topology",
+		Long:              "Show the operators, stores and topics of a topology: of a file, or of one of the program. No cluster and no configuration is\nneeded.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := p.chosen(cmd, args, name, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

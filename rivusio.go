@@ -43,7 +43,7 @@ func Command(topologies ...Constructor) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(p.runCommand(), p.describeCommand(), p.topicsCommand(), configCommand(), versionCommand())
+	root.AddCommand(p.runCommand(), p.describeCommand(), p.topicsCommand(), lintCommand(), testCommand(), pipeCommand(), schemaCommand(), configCommand(), versionCommand())
 	return root
 }
 
@@ -76,7 +76,8 @@ func execute(ctx context.Context, root *cobra.Command) int {
 func wrongConfiguration(err error) bool {
 	var c *config.Error
 	var u *usageError
-	return errors.As(err, &c) || errors.As(err, &u)
+	var f *fileError
+	return errors.As(err, &c) || errors.As(err, &u) || errors.As(err, &f)
 }
 
 // failure is an error of a command at work. What cobra returns otherwise is about the command line.

@@ -14,29 +14,30 @@ import (
 
 func (p *program) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run",
+		Use:   "run [FILE]",
 		Short: "Run a topology until it is stopped",
-		Long: `Run a topology on a Kafka cluster until SIGINT or SIGTERM.
+		Long: `Run a topology on a Kafka cluster until SIGINT or SIGTERM: that of a file, or one of the program.
 
 A stop processes no further record, commits, and keeps or hands over the partitions as stop_policy says. A second signal
 ends the process at once; nothing is lost by that, but others wait for the session to time out.`,
-		Args: cobra.NoArgs,
-		RunE: p.run,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE:              p.run,
 	}
 	p.configure(cmd)
 	return cmd
 }
 
-func (p *program) run(cmd *cobra.Command, _ []string) error {
+func (p *program) run(cmd *cobra.Command, args []string) error {
 	c, err := load(cmd)
 	if err != nil {
 		return err
 	}
-	t, err := p.topology(c.Topology)
+	log := newLogger(c.Log, cmd.ErrOrStderr())
+	t, err := p.chosen(cmd, args, c.Topology, log)
 	if err != nil {
 		return err
 	}
-	log := newLogger(c.Log, cmd.ErrOrStderr())
 	c.Engine.Logger = log
 	app, err := engine.New(t, c.Engine)
 	if err != nil {

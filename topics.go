@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -27,16 +28,17 @@ func (p *program) topicsCommand() *cobra.Command {
 
 func (p *program) topicsPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Show which topics the topology needs and what the cluster has",
-		Long:  "Show which topics the topology needs and what the cluster has, and change nothing. It fails if the topology cannot run\non them: an input is missing, or a topic is not as it has to be.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:               "plan [FILE]",
+		Short:             "Show which topics the topology needs and what the cluster has",
+		Long:              "Show which topics the topology needs and what the cluster has, and change nothing. It fails if the topology cannot run\non them: an input is missing, or a topic is not as it has to be.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
-			t, err := p.topology(c.Topology)
+			t, err := p.chosen(cmd, args, c.Topology, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
@@ -52,16 +54,17 @@ func (p *program) topicsPlanCommand() *cobra.Command {
 func (p *program) topicsCreateCommand() *cobra.Command {
 	var partitions int32
 	cmd := &cobra.Command{
-		Use:   "create",
-		Short: "Make the internal topics that are missing",
-		Long:  "Make the internal topics that are missing; with --partitions also the inputs and outputs. Topics that exist are not\nchanged. run makes internal topics too; this is for clusters on which the processor may not.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:               "create [FILE]",
+		Short:             "Make the internal topics that are missing",
+		Long:              "Make the internal topics that are missing; with --partitions also the inputs and outputs. Topics that exist are not\nchanged. run makes internal topics too; this is for clusters on which the processor may not.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
-			t, err := p.topology(c.Topology)
+			t, err := p.chosen(cmd, args, c.Topology, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

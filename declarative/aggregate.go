@@ -139,7 +139,7 @@ func (a *aggregateArgs) functions(l *loader, in handle, s *step) (g aggregation,
 		case x.given != nil && !x.wants:
 			l.fail(x.given.node.Errorf("%s is for %s", x.name, x.what))
 		case x.given == nil && x.wants:
-			l.fail(s.node.Errorf("aggregate of %s needs %s", in.described(), x.name))
+			l.fail(s.node.Errorf("%s needs %s", in.described(), x.name))
 		case x.given != nil:
 			*x.to = l.template(x.given.node, x.known)
 		}

@@ -213,7 +213,15 @@ func (s *startText) UnmarshalText(b []byte) error {
 func caseType() reflect.Type { return reflect.TypeFor[Case]() }
 
 // Schema is the JSON Schema of a file, for editors; SchemaOfTests that of a file of tests.
-func Schema() ([]byte, error) { return document.Schema[topologyFile]() }
+func Schema() ([]byte, error) {
+	schema, err := document.SchemaOf(reflect.TypeFor[topologyFile]())
+	if err != nil {
+		return nil, err
+	}
+	schema["$schema"] = document.SchemaDialect
+	schema["$defs"] = map[string]any{"step": stepSchema()}
+	return document.FormatSchema(schema)
+}
 
 // SchemaOfTests is the JSON Schema of a file of tests.
 func SchemaOfTests() ([]byte, error) { return document.Schema[caseFile]() }

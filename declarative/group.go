@@ -1,6 +1,7 @@
 package declarative
 
 import (
+	"strings"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/document"
@@ -51,7 +52,7 @@ func (a *windowArgs) definition(l *loader, s *step) (d windows.Definition, keys 
 		}
 	}
 	if given != 1 {
-		l.fail(s.node.Errorf("window: want one of tumbling, hopping, sliding, session, unlimited, tumbling_count and hopping_count"))
+		l.fail(s.node.Errorf("want one of tumbling, hopping, sliding, session, unlimited, tumbling_count and hopping_count"))
 		return nil, nil
 	}
 	for _, mistake := range []struct {
@@ -67,7 +68,7 @@ func (a *windowArgs) definition(l *loader, s *step) (d windows.Definition, keys 
 		{"the unlimited window never closes, so it cannot emit on_close", a.Unlimited && a.Emit == "on_close"},
 	} {
 		if mistake.wrong {
-			l.fail(s.node.Errorf("window: %s", mistake.text))
+			l.fail(s.node.Errorf("%s", mistake.text))
 		}
 	}
 	switch {
@@ -85,7 +86,7 @@ func (a *windowArgs) definition(l *loader, s *step) (d windows.Definition, keys 
 		if a.Start != "" {
 			at, err := time.Parse(time.RFC3339, a.Start)
 			if err != nil {
-				l.fail(s.node.Errorf("window: start: %q is no time such as 2024-02-29T12:00:00Z", a.Start))
+				l.fail(s.node.Errorf("start: %q is no time such as 2024-02-29T12:00:00Z", a.Start))
 			}
 			u = u.StartOn(at)
 		}
@@ -105,7 +106,7 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 	}
 	check := func(v interface{ Validate() error }) {
 		if err := v.Validate(); err != nil {
-			l.fail(s.node.Errorf("window: %w", err))
+			l.fail(s.node.Errorf("%s", strings.ReplaceAll(err.Error(), "windows: ", "")))
 		}
 	}
 	closes := a.Emit == "on_close"
@@ -141,7 +142,7 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 }
 
 func (l *loader) onCloseOfCogroup(s *step) handle {
-	l.fail(s.node.Errorf("window: a cogroup cannot emit on_close: put suppress behind the aggregate"))
+	l.fail(s.node.Errorf("a cogroup cannot emit on_close: put suppress behind the aggregate"))
 	return broken{}
 }
 

@@ -32,7 +32,7 @@ func (l *loader) join(in handle, s *step, a *joinArgs, kind side) handle {
 		}
 	}
 	if given != 1 {
-		l.fail(s.node.Errorf("%s: want one of stream, table and global_table", s.kind.name))
+		l.fail(s.node.Errorf("want one of stream, table and global_table"))
 		return broken{}
 	}
 	other, of := l.refer(a.Stream), a.Stream
@@ -83,7 +83,7 @@ func (a *joinArgs) check(l *loader, in handle, s *step, kind side) {
 		{a.Store != "" && a.Grace == nil && a.Table.given() && !ofTable, "a join of a stream with a table has a store only with grace"},
 	} {
 		if x.wrong {
-			l.fail(s.node.Errorf("%s: %s", s.kind.name, x.text))
+			l.fail(s.node.Errorf("%s", x.text))
 		}
 	}
 }
@@ -239,7 +239,7 @@ func joinTable[V any](j *joiner, h table[V], other handle) handle {
 
 func joinTables[V, V2 any](j *joiner, h table[V], o table[V2]) handle {
 	if j.a.Grace != nil {
-		j.l.fail(j.s.node.Errorf("%s: grace is for joins of a stream", j.s.kind.name))
+		j.l.fail(j.s.node.Errorf("grace is for joins of a stream"))
 	}
 	if j.a.ForeignKey != nil {
 		return joinForeign(j, h, o)
@@ -286,11 +286,11 @@ func joinWindows[V any](j *joiner, h windowedTable[V], other handle) handle {
 
 func joinWindowTables[V, V2 any](j *joiner, h windowedTable[V], o windowedTable[V2]) handle {
 	if isCount[V]() {
-		j.l.fail(j.s.node.Errorf("%s of a table of counts with windows: use aggregate in the place of count on the left side", j.s.kind.name))
+		j.l.fail(j.s.node.Errorf("a table of counts with windows cannot be the left side: use aggregate in the place of count"))
 		return broken{}
 	}
 	if j.a.Store != "" {
-		j.l.fail(j.s.node.Errorf("%s of tables with windows keeps no rows: leave store out", j.s.kind.name))
+		j.l.fail(j.s.node.Errorf("a join of tables with windows keeps no rows: leave store out"))
 	}
 	options := withName(nil, j.s)
 	result := func(k any, w windows.Window, l, r any) any {

@@ -2,7 +2,6 @@ package declarative
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -74,6 +73,8 @@ type loader struct {
 	made     map[string]handle
 	places   map[string]*document.Node // by name of an operator, store or topic, for mistakes that Build finds
 	errs     []error
+	applied  []*step // all steps so far
+	limit    int     // of those; negative: none
 	file     *File
 	document topologyFile
 }
@@ -104,11 +105,7 @@ func Load(name string, data []byte, opts ...Option) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{
-		log: slog.Default(), lines: strings.Split(string(data), "\n"), formats: formats(), functions: functionOptions(), root: root,
-		made: make(map[string]handle), places: make(map[string]*document.Node),
-		file: &File{Stores: make(map[string]Store)},
-	}
+	l := &loader{log: slog.Default(), lines: strings.Split(string(data), "\n"), functions: functionOptions(), root: root, limit: -1}
 	for _, opt := range opts {
 		opt(l)
 	}
@@ -119,12 +116,7 @@ func Load(name string, data []byte, opts ...Option) (*File, error) {
 }
 
 func (l *loader) load() (*File, error) {
-	l.b = topology.NewBuilder(l.document.Application)
-	l.mark(l.document.Application, l.root.Get("application"))
-	l.collect()
-	for _, e := range l.entries {
-		l.make(e)
-	}
+	l.declare()
 	if len(l.entries) == 0 {
 		l.fail(l.root.Errorf("it has no streams and no tables"))
 	}
@@ -140,6 +132,18 @@ func (l *loader) load() (*File, error) {
 		return nil, err
 	}
 	return l.file, nil
+}
+
+// declare adds all entries to a new builder, with their steps up to the limit.
+func (l *loader) declare() {
+	l.b = topology.NewBuilder(l.document.Application)
+	l.formats, l.made, l.places = formats(), make(map[string]handle), make(map[string]*document.Node)
+	l.file, l.entries, l.errs, l.applied = &File{Stores: make(map[string]Store)}, nil, nil, nil
+	l.mark(l.document.Application, l.root.Get("application"))
+	l.collect()
+	for _, e := range l.entries {
+		l.make(e)
+	}
 }
 
 // collect brings the entries of all sections into the order of the file.
@@ -165,65 +169,6 @@ func (l *loader) collect() {
 		}
 		seen[e.name] = e
 	}
-}
-
-// mark remembers what a name in a message of Build stands for.
-func (l *loader) mark(name string, n *document.Node) {
-	if name != "" && l.places[name] == nil {
-		l.places[name] = n
-	}
-}
-
-// placed gives the mistakes that Build found the places of what they name.
-func (l *loader) placed(err error) error {
-	var errs []error
-	for err != nil {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			errs = joined.Unwrap()
-			break
-		}
-		if next := errors.Unwrap(err); next != nil {
-			err = next
-			continue
-		}
-		errs = []error{err}
-		break
-	}
-	for i, err := range errs {
-		n := l.named(err.Error())
-		errs[i] = &document.Error{Path: n.Path(), Place: n.Place(), Err: err}
-	}
-	return document.Join(errs...)
-}
-
-// named is the place of the longest name that a message has in quotes or behind a word, else that of the application.
-func (l *loader) named(message string) *document.Node {
-	best := l.document.Application
-	for name := range l.places {
-		if name != l.document.Application && (best == l.document.Application || len(name) > len(best) || len(name) == len(best) && name < best) && mentions(message, name) {
-			best = name
-		}
-	}
-	return l.places[best]
-}
-
-// mentions reports whether a message has a name, or one that was made of it, as a word of its own.
-func mentions(message, name string) bool {
-	for at := 0; ; {
-		i := strings.Index(message[at:], name)
-		if i < 0 {
-			return false
-		}
-		from, to := at+i, at+i+len(name)
-		if (from == 0 || !partOfName(message[from-1])) && (to == len(message) || !partOfName(message[to]) || message[to] == '-') {
-			return true
-		}
-		at = to
-	}
-}
-
-func partOfName(c byte) bool {
-	return c == '-' || c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 // make makes an entry, once.
@@ -256,6 +201,10 @@ func (l *loader) steps(h handle, steps []step) handle {
 		if s.name != "" {
 			l.mark(s.name, s.node)
 		}
+		if len(l.applied) == l.limit {
+			return broken{}
+		}
+		l.applied = append(l.applied, s)
 		h = s.kind.apply(l, h, s)
 	}
 	return h

@@ -73,7 +73,10 @@ func (s *step) DecodeDocument(n *document.Node) error {
 }
 
 // DocumentSchema implements document.Schemer.
-func (step) DocumentSchema() map[string]any {
+func (step) DocumentSchema() map[string]any { return map[string]any{"$ref": "#/$defs/step"} }
+
+// stepSchema is the schema of a step, which a schema has once.
+func stepSchema() map[string]any {
 	properties := map[string]any{nameKey: map[string]any{"type": "string", "description": "name of the operator"}}
 	var one []any
 	for _, k := range stepKinds() {

@@ -132,7 +132,7 @@ func applySuppress(l *loader, in handle, s *step, a *suppressArgs) handle {
 		return l.cannot(in, s, "a table")
 	}
 	if (a.Until == "") == (a.For == nil) {
-		l.fail(s.node.Errorf("suppress: want one of until: window_closes and for"))
+		l.fail(s.node.Errorf("want one of until: window_closes and for"))
 		return broken{}
 	}
 	l.mark(a.Store, s.node)
