@@ -3,6 +3,7 @@ package rivusio
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,7 +40,10 @@ func (p *program) chosen(cmd *cobra.Command, args []string, name string, log *sl
 		return nil, &usageError{"--topology and a file are both given: which topology?"}
 	}
 	f, err := readFile(args[0], log)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "":
+		return nil, &usageError{fmt.Sprintf("there is no file %q; a topology of the program is chosen by --topology %s", args[0], args[0])}
+	case err != nil:
 		return nil, err
 	}
 	return f.Topology, nil

@@ -243,7 +243,7 @@ func TestUsage(t *testing.T) {
 		{broken, "describe --topology double", ExitFailure, "processor: no plan"},
 		{both, "walk", ExitUsage, "processor: unknown command \"walk\" for \"processor\"\nSee 'processor --help'."},
 		{both, "run --speed 5", ExitUsage, "processor: unknown flag: --speed\nSee 'processor run --help'."},
-		{both, "run orders", ExitUsage, "processor: unknown command \"orders\" for \"processor run\"\nSee 'processor run --help'."},
+		{both, "run orders", ExitUsage, `processor: there is no file "orders"; a topology of the program is chosen by --topology orders`},
 		{both, "describe --topology double --format svg", ExitUsage, `processor: --format: "svg" is not one of text, dot, mermaid, json`},
 		{both, "topics create --topology double --partitions 0", ExitUsage, "processor: --partitions: 0 is less than 1"},
 		{both, "config check --workers 0", ExitUsage, "processor: configuration: --workers: workers: 0 is not between 1 and 1024"},

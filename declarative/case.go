@@ -15,7 +15,7 @@ type Case struct {
 	Start      Millis `yaml:"start" doc:"the wall clock at the start, and the timestamp of records that have none; by default the epoch"`
 	Input      []Step `yaml:"input" required:"true" doc:"records, in order"`
 	// Output has the records of each topic in order, those of a topic that is not there being none.
-	Output map[string][]Expected `yaml:"output" doc:"records by topic, in order; a topic that is not named gets none"`
+	Output map[string][]Expected `yaml:"output" doc:"records by topic, in order; a topic that is not named gets none, unless an error is wanted and there is no output"`
 	Tables map[string][]Expected `yaml:"tables" doc:"rows by store, in any order"`
 	Error  string                `yaml:"error" doc:"a part of the error with which the input fails"`
 	Place  document.Place        `yaml:"-"`

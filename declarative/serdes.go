@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rivusio/rivusio/serde"
@@ -71,7 +70,7 @@ func (d *dynamic[T]) IsNull(v any) bool { return v == nil }
 func (d *dynamic[T]) Append(dst []byte, v any) ([]byte, error) {
 	t, ok := d.to(v)
 	if !ok {
-		return dst, fmt.Errorf("the serde %s takes no %s: use a step serdes with another, or make one with a function of its type", d.name, strings.TrimPrefix(strings.TrimPrefix(described(v), "a "), "an "))
+		return dst, fmt.Errorf("the serde %s cannot write %s: convert it, or choose another serde with the step serdes", d.name, described(v))
 	}
 	return d.base.Append(dst, t)
 }

@@ -82,6 +82,9 @@ func stepSchema() map[string]any {
 	for _, k := range stepKinds() {
 		schema := mustSchema(k.args)
 		schema["description"] = k.doc
+		if schema["type"] == "object" && schema["required"] == nil { // nothing has to be said
+			schema["type"] = []any{"object", "null"}
+		}
 		properties[k.name] = schema
 		one = append(one, map[string]any{"required": []any{k.name}})
 	}

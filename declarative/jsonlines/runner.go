@@ -40,6 +40,7 @@ type Runner struct {
 	read    map[string]local.Positions
 	keyless map[string]*operators.Sticky
 	outputs []string
+	reads   map[string]bool // topics that the topology reads
 }
 
 // New makes the topics of a file and starts its topology on them.
@@ -70,6 +71,13 @@ func New(f *declarative.File, cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.backend.Close())
 	}
+	r.reads = make(map[string]bool)
+	for _, topic := range r.runtime.Plan().Inputs() {
+		r.reads[topic] = true
+	}
+	for _, g := range f.Topology.Graph().Globals {
+		r.reads[g.Topic] = true
+	}
 	return r, nil
 }
 
@@ -96,7 +104,7 @@ func (r *Runner) Send(rec Record) error {
 // input is a topic that the file reads.
 func (r *Runner) input(topic string) (declarative.Topic, error) {
 	t, ok := r.file.Input(topic)
-	if _, exists := r.broker.Partitions(topic); ok && exists {
+	if ok && r.reads[topic] {
 		return t, nil
 	}
 	var names []string
@@ -104,7 +112,7 @@ func (r *Runner) input(topic string) (declarative.Topic, error) {
 		names = append(names, fmt.Sprintf("%q", in.Name))
 	}
 	if r.file.Matched != nil {
-		names = append(names, "the topics of a pattern, which must be named before the start")
+		names = append(names, "the topics of its pattern that were named before the start")
 	}
 	return t, fmt.Errorf("the topology does not read topic %q, but %s", topic, strings.Join(names, ", "))
 }
