@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr"
 
 	"github.com/rivusio/rivusio/internal/document"
+	"github.com/rivusio/rivusio/plugins"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -66,6 +67,7 @@ type loader struct {
 	lines     []string // of the file
 	formats   []*format
 	functions []expr.Option
+	plugins   *plugins.Registry
 
 	b        *topology.Builder
 	root     *document.Node
@@ -108,6 +110,9 @@ func Load(name string, data []byte, opts ...Option) (*File, error) {
 	l := &loader{log: slog.Default(), lines: strings.Split(string(data), "\n"), functions: functionOptions(), root: root, limit: -1}
 	for _, opt := range opts {
 		opt(l)
+	}
+	if l.plugins == nil {
+		l.plugins = plugins.Standard(plugins.Environment{Logger: l.log})
 	}
 	if l.document, err = document.Decode[topologyFile](root); err != nil {
 		return nil, err

@@ -177,16 +177,20 @@ func TestExpressionsThatFail(t *testing.T) {
 // Operators whose expressions use the timestamp or headers do the same as those whose expressions do not.
 func TestMetadata(t *testing.T) {
 	for steps, want := range map[string][]declarative.Expected{
-		"      - filter: timestamp == 7 && headers.h == 'x'\n":                            {{Key: "k", Value: int64(1)}},
-		"      - filter_not: timestamp == 7\n":                                            nil,
-		"      - map: {key: headers.h, value: [timestamp, key]}\n":                        {{Key: "x", Value: []any{int64(7), "k"}}},
-		"      - flat_map: {each: '[1, 2]', key: string(item), value: timestamp}\n":       {{Key: "1", Value: int64(7)}, {Key: "2", Value: int64(7)}},
-		"      - flat_map: {each: '[1, 2]', value: item + 1}\n":                           {{Key: "k", Value: int64(2)}, {Key: "k", Value: int64(3)}},
-		"      - headers: {set: {t: string(timestamp)}, remove: [h]}\n":                   {{Key: "k", Value: int64(1), Headers: map[string]string{"t": "7"}}},
-		"      - log: '\"seen \" + key'\n      - mark_as_partitioned: true\n":             {{Key: "k", Value: int64(1)}},
-		"      - repartition: {name: again, partitions: 2}\n":                             {{Key: "k", Value: int64(1)}},
-		"      - serdes: {value: float64, key: json}\n      - map_values: value / 4\n":    {{Key: "k", Value: 0.25}},
-		"      - to_table: {store: rows, ttl: 1h, in_memory: true}\n      - to_stream:\n": {{Key: "k", Value: int64(1)}},
+		"      - filter: timestamp == 7 && headers.h == 'x'\n":                                                              {{Key: "k", Value: int64(1)}},
+		"      - filter_not: timestamp == 7\n":                                                                              nil,
+		"      - map: {key: headers.h, value: [timestamp, key]}\n":                                                          {{Key: "x", Value: []any{int64(7), "k"}}},
+		"      - flat_map: {each: '[1, 2]', key: string(item), value: timestamp}\n":                                         {{Key: "1", Value: int64(7)}, {Key: "2", Value: int64(7)}},
+		"      - flat_map: {each: '[1, 2]', value: item + 1}\n":                                                             {{Key: "k", Value: int64(2)}, {Key: "k", Value: int64(3)}},
+		"      - headers: {set: {t: string(timestamp)}, remove: [h]}\n":                                                     {{Key: "k", Value: int64(1), Headers: map[string]string{"t": "7"}}},
+		"      - log: '\"seen \" + key'\n      - mark_as_partitioned: true\n":                                               {{Key: "k", Value: int64(1)}},
+		"      - repartition: {name: again, partitions: 2}\n":                                                               {{Key: "k", Value: int64(1)}},
+		"      - serdes: {value: float64, key: json}\n      - map_values: value / 4\n":                                      {{Key: "k", Value: 0.25}},
+		"      - to_table: {store: rows, ttl: 1h, in_memory: true}\n      - to_stream:\n":                                   {{Key: "k", Value: int64(1)}},
+		"      - batch: {records: 1, store: gathered, linger: 5s}\n":                                                        {{Key: "k", Value: []any{int64(1)}}},
+		"      - batch: {records: 1, store: gathered, value: {sum: sum(value), of: key}}\n":                                 {{Key: "k", Value: map[string]any{"sum": int64(1), "of": "k"}}},
+		"      - map_values: {a: value}\n      - through: {pipe: map-fields, config: {fields: [{rename: a, to: b}]}, keeps_keys: true}\n": {{Key: "k", Value: map[string]any{"b": int64(1)}}},
+		"      - map_values: {a: value}\n      - through: {pipe: map-fields, config: {fields: [{rename: a, to: b}]}, concurrency: 5, store: in-flight, ordering: unordered, on_error: skip}\n": {{Key: "k", Value: map[string]any{"b": int64(1)}}},
 	} {
 		for _, p := range problems(t, steps, value(int64(1)), map[string][]declarative.Expected{"out": want}) {
 			t.Errorf("%s: %s", steps, p)

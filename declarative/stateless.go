@@ -388,6 +388,9 @@ func applyTo(l *loader, in handle, s *step, a *toArgs) handle {
 
 func (h stream[K, V]) to(l *loader, s *step, a *toArgs) handle {
 	options := s.named()
+	if a.MessageIDs {
+		options = append(options, topology.MessageIDs())
+	}
 	if a.Partition != nil {
 		p := l.program(a.Partition.node, recordVariables[K](varPartitions, varTopic))
 		options = append(options, topology.Partitioner(func(dst []int32, topic string, k K, v V, partitions int32) []int32 {

@@ -127,9 +127,10 @@ type (
 	}
 
 	toArgs struct {
-		Topic     string      `yaml:"topic" doc:"topic that is written"`
-		Choose    *expression `yaml:"choose" doc:"expression of the name of the topic of each record"`
-		Partition *expression `yaml:"partition" doc:"expression of the partition of each record, of partitions; by default that of its key"`
+		Topic      string      `yaml:"topic" doc:"topic that is written"`
+		Choose     *expression `yaml:"choose" doc:"expression of the name of the topic of each record"`
+		MessageIDs bool        `yaml:"message_ids" doc:"write the id of each record as its header message-id"`
+		Partition  *expression `yaml:"partition" doc:"expression of the partition of each record, of partitions; by default that of its key"`
 	}
 
 	storeArgs struct {
@@ -245,6 +246,8 @@ func stepKinds() []stepKind {
 		stepOf("select_key", "replace the key", applySelectKey),
 		stepOf("headers", "set and remove headers", applyHeaders),
 		stepOf("log", "write a text to the log for each record", applyLog),
+		stepOf("through", "send the records through a pipe, which is a plugin", applyThrough),
+		stepOf("batch", "gather the values of each key", applyBatch),
 		stepOf("branch", "split the stream: each record goes to the first branch whose condition is true", applyBranch),
 		stepOf("serdes", "change the serdes of what comes behind", applySerdes),
 		stepOf("repartition", "send the records through a topic, by their keys", applyRepartition),

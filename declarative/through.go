@@ -1,0 +1,169 @@
+package declarative
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rivusio/rivusio/internal/document"
+	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/pipes"
+	"github.com/rivusio/rivusio/plugins"
+	"github.com/rivusio/rivusio/topology"
+)
+
+// Plugins is where steps find plugins by name. Default: the built-in ones ([plugins.Standard]).
+func Plugins(r *plugins.Registry) Option { return func(l *loader) { l.plugins = r } }
+
+// rawNode is a part of a file that something else decodes.
+type rawNode struct{ node *document.Node }
+
+// DecodeDocument implements document.Decoder.
+func (r *rawNode) DecodeDocument(n *document.Node) error {
+	r.node = n
+	return nil
+}
+
+// DocumentSchema implements document.Schemer.
+func (rawNode) DocumentSchema() map[string]any { return map[string]any{"type": "object"} }
+
+// throughArgs are the arguments of through.
+type throughArgs struct {
+	Pipe        string       `yaml:"pipe" required:"true" doc:"name of the plugin"`
+	Config      rawNode      `yaml:"config" doc:"configuration of the plugin"`
+	Concurrency int          `yaml:"concurrency" min:"0" max:"100000" doc:"how many records of a task are in the pipe at once; by default one after the other"`
+	Store       string       `yaml:"store" doc:"with concurrency: name of the store of what is in flight at a commit"`
+	Ordering    string       `yaml:"ordering" enum:"by_key,by_input,unordered" doc:"with concurrency: the order in which results leave, by default by_key"`
+	OnError     errorHandler `yaml:"on_error" doc:"what becomes of a record that fails: fail, skip, or a plugin with handler and config"`
+	KeepsKeys   bool         `yaml:"keeps_keys" doc:"the pipe leaves keys as they are, so that nothing is repartitioned behind it"`
+}
+
+// errorHandler says what becomes of records that fail.
+type errorHandler struct {
+	node   *document.Node
+	word   string // fail or skip
+	named  string // a plugin
+	config *document.Node
+}
+
+// DecodeDocument implements document.Decoder.
+func (h *errorHandler) DecodeDocument(n *document.Node) error {
+	h.node = n
+	if n.Kind() == document.Scalar {
+		if h.word = n.Text(); h.word != "fail" && h.word != "skip" {
+			return n.Errorf("want fail, skip or a map with handler and config, have %q", h.word)
+		}
+		return nil
+	}
+	if err := n.OnlyKeys("handler", "config"); err != nil {
+		return err
+	}
+	if h.named, h.config = n.Get("handler").Text(), n.Get("config"); h.named == "" {
+		return n.Errorf("want handler, the name of a plugin")
+	}
+	return nil
+}
+
+// DocumentSchema implements document.Schemer.
+func (errorHandler) DocumentSchema() map[string]any {
+	return map[string]any{"oneOf": []any{
+		map[string]any{"enum": []any{"fail", "skip"}},
+		map[string]any{"type": "object", "required": []any{"handler"}, "additionalProperties": false, "properties": map[string]any{
+			"handler": map[string]any{"type": "string"}, "config": map[string]any{"type": "object"},
+		}},
+	}}
+}
+
+// configured are the options of a plugin whose configuration is a part of the file.
+func configured(n *document.Node, at document.Place) []plugins.Option {
+	if n == nil {
+		return []plugins.Option{plugins.At(at)}
+	}
+	return []plugins.Option{plugins.At(at), plugins.Node(n)}
+}
+
+// plugged notes a mistake of a plugin, which has its place already, or gets that of the step.
+func (l *loader) plugged(s *step, err error) {
+	if !strings.HasPrefix(err.Error(), s.node.Place().File+":") {
+		err = &document.Error{Path: s.node.Path(), Place: s.node.Place(), Err: err}
+	}
+	l.fail(err)
+}
+
+// failureHandler is the handler that a step names, nil if it names none.
+func (l *loader) failureHandler(s *step, h *errorHandler) pipes.FailureHandler {
+	switch {
+	case h.node == nil:
+		return nil
+	case h.word == "fail":
+		return pipes.FailOnError
+	case h.word == "skip":
+		return pipes.SkipOnError
+	}
+	handler, err := l.plugins.ErrorHandler(h.named, configured(h.config, h.node.Place())...)
+	if err != nil {
+		l.plugged(s, err)
+	}
+	return handler
+}
+
+func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
+	var options []topology.NodeOption
+	if a.Concurrency > 0 {
+		options = append(options, topology.Concurrency(a.Concurrency))
+		if a.Store == "" {
+			l.fail(s.node.Errorf("concurrency needs store, the name of the store of what is in flight at a commit"))
+			return broken{}
+		}
+	}
+	switch a.Ordering {
+	case "by_key":
+		options = append(options, topology.Ordering(operators.OrderByKey))
+	case "by_input":
+		options = append(options, topology.Ordering(operators.OrderByInput))
+	case "unordered":
+		options = append(options, topology.Ordering(operators.Unordered))
+	}
+	if h := l.failureHandler(s, &a.OnError); h != nil {
+		options = append(options, topology.OnError(h))
+	}
+	pipe, err := l.plugins.Pipe(a.Pipe, configured(a.Config.node, s.node.Place())...)
+	if err != nil {
+		l.plugged(s, err)
+		return broken{}
+	}
+	l.mark(a.Store, s.node)
+	h, ok := in.(stream[any, any])
+	if !ok {
+		return l.cannot(in, s, "a stream whose keys have no windows and whose values are no counts")
+	}
+	h.Stream = h.Stream.ThroughMessages(pipe, a.Store, append(options, s.named()...)...)
+	if a.KeepsKeys {
+		h.Stream = h.Stream.MarkAsPartitioned()
+	}
+	return h
+}
+
+// batchArgs are the arguments of batch.
+type batchArgs struct {
+	Records int           `yaml:"records" required:"true" min:"1" doc:"how many values of a key are one batch"`
+	Linger  time.Duration `yaml:"linger" doc:"how long, on the wall clock, a batch waits for more; by default without limit"`
+	Store   string        `yaml:"store" required:"true" doc:"name of the store of what was gathered at a commit"`
+	Value   *expression   `yaml:"value" doc:"expression of the value of the batch: key, value, which is the list; by default the list"`
+}
+
+func applyBatch(l *loader, in handle, s *step, a *batchArgs) handle {
+	h, ok := in.(stream[any, any])
+	if !ok {
+		return l.cannot(in, s, "a stream whose keys have no windows and whose values are no counts")
+	}
+	fold := func(_ any, values []any) any { return append([]any(nil), values...) }
+	if a.Value != nil {
+		t := l.template(a.Value.node, []variable{varKey, varValue})
+		fold = func(k any, values []any) any {
+			return t.eval(&variables{key: k, value: append([]any(nil), values...)})
+		}
+	}
+	l.mark(a.Store, s.node)
+	h.Stream = h.Stream.Batch(a.Records, a.Linger, fold, a.Store, s.named()...)
+	return h
+}
