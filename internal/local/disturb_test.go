@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -490,17 +488,4 @@ func disturb(t *rapid.T, x *run) {
 		x.restart(true)
 	}
 	x.settle(x.runtime.Run)
-}
-
-func compare(t *rapid.T, what string, got, want map[string][]string) {
-	t.Helper()
-	for at, lines := range want {
-		if !slices.Equal(got[at], lines) {
-			t.Errorf("%s: %s has\n  %s\nwant\n  %s", what, at, strings.Join(got[at], "\n  "), strings.Join(lines, "\n  "))
-		}
-		delete(got, at)
-	}
-	if len(got) > 0 {
-		t.Errorf("%s: nobody expects %v", what, got)
-	}
 }
