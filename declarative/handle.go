@@ -1,7 +1,6 @@
 package declarative
 
 import (
-	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/topology"
 	"github.com/rivusio/rivusio/windows"
 )
@@ -115,5 +114,3 @@ func (s *step) named() []topology.NodeOption {
 	}
 	return []topology.NodeOption{topology.Named(s.name)}
 }
-
-func (s *step) place() document.Place { return s.node.Place() }
