@@ -1,0 +1,10 @@
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\"name\":\"chatty\",\"doc\":\"Misbehaves.\",\"config\":{}}")
+  (func (export "rivusio_abi") (result i32) (i32.const 1))
+  (func (export "rivusio_alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "rivusio_describe") (result i64) (i64.const 68719476785))
+  (func (export "rivusio_configure") (param i32 i32) (result i64) (i64.const 0))
+  (func (export "rivusio_process") (param $at i32) (param $size i32) (result i64) (i32.store (i32.const 2048) (i32.const 1024)) (i32.store (i32.const 2052) (i32.const 6)) (loop $l (drop (call $write (i32.const 2) (i32.const 2048) (i32.const 1) (i32.const 3000))) (local.set $size (i32.add (local.get $size) (i32.const 1))) (br_if $l (i32.lt_s (local.get $size) (i32.const 5000)))) (unreachable))
+  (data (i32.const 1024) "bla bla"))

@@ -1,0 +1,10 @@
+(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{\"name\":\"sleeps\",\"doc\":\"Misbehaves.\",\"config\":{}}")
+  (func (export "rivusio_abi") (result i32) (i32.const 1))
+  (func (export "rivusio_alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "rivusio_describe") (result i64) (i64.const 68719476785))
+  (func (export "rivusio_configure") (param i32 i32) (result i64) (i64.const 0))
+  (func (export "rivusio_process") (param $at i32) (param $size i32) (result i64) (i32.store (i32.const 2064) (i32.const 1)) (i64.store (i32.const 2072) (i64.const 3600000000000)) (loop $l (drop (call $poll (i32.const 2048) (i32.const 3000) (i32.const 1) (i32.const 4000))) (br $l)) (unreachable))
+  )
