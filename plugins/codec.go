@@ -18,15 +18,20 @@ import (
 // NoConfig configures a plugin that has nothing to configure.
 type NoConfig struct{}
 
-// CSVConfig configures the serde csv and the pipes csv-decode and csv-encode.
-type CSVConfig struct {
+// CSVFormat configures the pipe csv-encode.
+type CSVFormat struct {
 	Columns   []string `yaml:"columns" required:"true" doc:"names of the columns, in their order"`
 	Delimiter string   `yaml:"delimiter" default:"," doc:"one character, or the word tab"`
-	Numbers   bool     `yaml:"numbers" default:"false" doc:"whether what looks like a number or true or false is read as one"`
+}
+
+// CSVConfig configures the serde csv and the pipe csv-decode.
+type CSVConfig struct {
+	CSVFormat `yaml:",inline"`
+	Numbers   bool `yaml:"numbers" default:"false" doc:"whether what looks like a number or true or false is read as one"`
 }
 
 // Validate checks columns and delimiter.
-func (c *CSVConfig) Validate() error {
+func (c *CSVFormat) Validate() error {
 	seen := map[string]bool{}
 	for _, name := range c.Columns {
 		if seen[name] {
@@ -40,7 +45,7 @@ func (c *CSVConfig) Validate() error {
 	return nil
 }
 
-func (c *CSVConfig) delimiter() rune {
+func (c *CSVFormat) delimiter() rune {
 	if c.Delimiter == "tab" {
 		return '\t'
 	}
@@ -206,6 +211,8 @@ func encoding(s serde.Serde[any]) Pipe {
 }
 
 func newCSVDecode(c CSVConfig) (Pipe, error) { return decoding(csvSerde{&c}), nil }
-func newCSVEncode(c CSVConfig) (Pipe, error) { return encoding(csvSerde{&c}), nil }
-func newJSONDecode(NoConfig) (Pipe, error)   { return decoding(serde.JSONAny()), nil }
-func newJSONEncode(NoConfig) (Pipe, error)   { return encoding(serde.JSONAny()), nil }
+func newCSVEncode(c CSVFormat) (Pipe, error) {
+	return encoding(csvSerde{&CSVConfig{CSVFormat: c}}), nil
+}
+func newJSONDecode(NoConfig) (Pipe, error) { return decoding(serde.JSONAny()), nil }
+func newJSONEncode(NoConfig) (Pipe, error) { return encoding(serde.JSONAny()), nil }

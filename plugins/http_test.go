@@ -332,12 +332,54 @@ func TestHTTPSourceHoldsBack(t *testing.T) {
 
 func TestHTTPSourceErrors(t *testing.T) {
 	boom := errors.New("no port")
-	r := plugins.Standard(plugins.Environment{Listen: func(string, string) (net.Listener, error) { return nil, boom }})
-	for config, want := range map[string]string{"{}": "no port", "token_file: /does/not/exist": "no such file", "token_file: " + os.DevNull: "the token is empty"} {
+	r := plugins.Standard(plugins.Environment{Listen: func(network, address string) (net.Listener, error) {
+		if network != "tcp" || address != "127.0.0.1:8080" && address != "example:99" {
+			t.Error(network, address)
+		}
+		return nil, boom
+	}})
+	for config, want := range map[string]string{"{}": "no port", "listen: example:99": "no port", "token_file: /does/not/exist": "no such file", "token_file: " + os.DevNull: "the token is empty"} {
 		s, err := r.Source("http", plugins.YAML("s.yaml", []byte(config)))
 		must(t, err)
 		if _, err := pipes.Collect(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", config, err)
 		}
+	}
+}
+
+// A request whose messages nobody takes is answered in the end.
+func TestHTTPSourceTimeout(t *testing.T) {
+	e, address := listening()
+	source, err := plugins.Standard(e).Source("http", plugins.YAML("s.yaml", []byte("timeout: 20ms")))
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	goOn, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range source(ctx) {
+			<-goOn
+		}
+	}()
+	res, err := http.Post(<-address, "", strings.NewReader("1\n2\n3"))
+	must(t, err)
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusServiceUnavailable || string(b) != "1 of 3 messages were taken\n" {
+		t.Error(res.StatusCode, string(b))
+	}
+	stop()
+	close(goOn)
+	<-ended
+}
+
+func TestHTTPSinkTimeout(t *testing.T) {
+	s := newService(t, func(_ int64, _ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	sink, err := plugins.Standard(plugins.Environment{}).Sink("http", plugins.YAML("s.yaml", []byte("{timeout: 20ms, retry: {retries: 1, delay: 1ms}, url: '"+s.URL+"'}")))
+	must(t, err)
+	_, err = plugins.Run(t.Context(), words("a"), plugins.Chain(), sink, nil)
+	if e := (*pipes.TimeoutError)(nil); !errors.As(err, &e) || e.Limit != 20*time.Millisecond || s.calls.Load() != 2 {
+		t.Error(err, s.calls.Load())
 	}
 }

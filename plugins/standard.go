@@ -54,7 +54,7 @@ func addPipes(r *Registry, e Environment) error {
 func addEnds(r *Registry, e Environment) error {
 	return errors.Join(
 		r.AddSource("file", "Reads the lines of a file.", newFileSource),
-		r.AddSource("http", "Listens for JSON lines that are posted. A request is answered once its messages have been taken; what happens to them afterwards it does not know.", newHTTPSource(e.Listen)),
+		r.AddSource("http", "Listens for JSON lines that are posted. An answer says that the messages were taken, not what became of them.", newHTTPSource(e.Listen)),
 		r.AddSink("file", "Writes values as JSON lines to a file.", newFileSink),
 		r.AddSink("http", "Posts values as JSON lines or lists, in batches; after a failure some may arrive twice.", newHTTPSink(e.Transport)),
 	)

@@ -1,4 +1,4 @@
-// The words plugin makes a message of each word of a text. Build it with
+// Command go is a plugin, to be run by another program: words makes a message of each word of a text. Build it with
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags "-s -w" -o words.wasm .
 package main
