@@ -202,10 +202,11 @@ func newSplit(c SplitConfig) (Pipe, error) {
 	}), nil
 }
 
-// item is the message of one item. Its id is that of the whole with the item's number.
+// item is the message of one item. The first keeps the id of the whole; that of the others has the item's number behind it.
 func (c *SplitConfig) item(m Message, i int, item any) (Message, error) {
-	id := m.ID() + "#" + strconv.Itoa(i)
-	m.SetHeader(pipes.MessageIDHeader, []byte(id))
+	if i > 0 {
+		m.SetHeader(pipes.MessageIDHeader, []byte(m.ID()+"/"+strconv.Itoa(i)))
+	}
 	var err error
 	if c.Into == nil {
 		m.Value = item

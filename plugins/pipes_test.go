@@ -226,7 +226,7 @@ func pipe(t *testing.T, name, config string) plugins.Pipe {
 // The items of a split have ids of their own, which tell where they come from.
 func TestSplitGivesIDs(t *testing.T) {
 	out, err := pipe(t, "split", "{}").Process(t.Context(), plugins.Message{Value: []any{"a", "b"}, Origin: pipes.Origin{Source: "in", Offset: 3}})
-	if err != nil || len(out) != 2 || out[0].ID() != "in/0/3#0" || out[1].ID() != "in/0/3#1" {
+	if err != nil || len(out) != 2 || out[0].ID() != "in/0/3" || out[1].ID() != "in/0/3/1" {
 		t.Error(out, err)
 	}
 }
