@@ -292,3 +292,41 @@ func ExampleRegistry_AddPipe() {
 	fmt.Println(out[0].Value, err)
 	// Output: 2 <nil>
 }
+
+func ExampleRun() {
+	r := plugins.Standard(plugins.Environment{})
+	split, err := r.Pipe("split", plugins.YAML("p.yaml", []byte("{field: lines, into: line}")))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	orders := pipes.Slice([]plugins.Message{{Value: map[string]any{"id": int64(1), "lines": []any{"tea", "milk"}}}, {Value: map[string]any{"lines": "?"}}})
+	n, err := plugins.Run(context.Background(), orders, plugins.Chain(split), printer{}, pipes.SkipOnError)
+	fmt.Println(n, err)
+	// Output:
+	// map[id:1 line:tea]
+	// map[id:1 line:milk]
+	// {2 2 1} <nil>
+}
+
+type printer struct{}
+
+func (printer) Write(_ context.Context, m plugins.Message) error {
+	_, err := fmt.Println(m.Value)
+	return err
+}
+
+func ExampleConfigOf() {
+	type config struct {
+		URL   string        `yaml:"url" required:"true"`
+		Delay time.Duration `yaml:"delay" default:"100ms"`
+	}
+	c, err := plugins.ConfigOf[config]("rates", plugins.YAML("rates.yaml", []byte("url: http://rates")), plugins.Environ("RATES", []string{"RATES_DELAY=1s"}))
+	fmt.Println(c, err)
+	_, err = plugins.ConfigOf[config]("rates", plugins.YAML("rates.yaml", []byte("ulr: http://rates")))
+	fmt.Println(err)
+	// Output:
+	// {http://rates 1s} <nil>
+	// rates.yaml:1:1: pipe "rates": unknown key "ulr", did you mean "url"?
+	// rates.yaml:1:1: pipe "rates": url: it is required
+}

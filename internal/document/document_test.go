@@ -45,7 +45,6 @@ type config struct {
 	Where    place             `yaml:"where"`
 	Retries  *int              `yaml:"retries" min:"0"`
 	Ports    []int             `yaml:"ports" default:"80,443"`
-	hidden   int
 }
 
 // place is a union: a text or a map with one key.
@@ -429,7 +428,7 @@ func TestNodes(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	known := []string{"filter", "flatten", "map", "throttle"}
-	for wrong, want := range map[string]string{"fliter": "filter", "flaten": "flatten", "mpa": "", "ma": "map", "x": "", "throttel": "throttle", "": ""} {
+	for wrong, want := range map[string]string{"fliter": "filter", "flaten": "flatten", "mpa": "map", "ma": "map", "x": "", "throttel": "throttle", "": ""} {
 		if got := document.Nearest(wrong, known); got != want {
 			t.Errorf("%q: got %q, want %q", wrong, got, want)
 		}

@@ -26,27 +26,31 @@ func didYouMean(wrong string, known []string) string {
 	return ""
 }
 
-// editDistance is the number of bytes to insert, delete or replace to make b of a. Names that differ much in length are not
-// compared.
+// editDistance is the number of bytes to insert, delete, replace or swap with the next to make b of a. Names that differ much
+// in length are not compared.
 func editDistance(a, b string) int {
 	if diff := len(a) - len(b); diff > 3 || diff < -3 {
 		return 4
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	var before []int // the row before the last
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		row := make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
-			replace := diagonal
+			replace := last[j]
 			if a[i] != b[j] {
 				replace++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, diagonal+1, row[j]+1)
+			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last = last, row
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

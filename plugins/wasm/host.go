@@ -118,14 +118,18 @@ func (h *Host) load(ctx context.Context, file string) (err error) {
 }
 
 func readModule(file string, most int64) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe may wait for ever
+		return nil, errors.New("it is no regular file")
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, errors.New("it is no regular file"))
-	}
 	code, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(code)) > most {
 		err = fmt.Errorf("it is longer than %d bytes", most)

@@ -309,6 +309,16 @@ func TestFolders(t *testing.T) {
 	if err := h.Register(r); !errors.As(err, &duplicate) {
 		t.Error(err)
 	}
+	if h, err := wasm.Load(t.Context(), only(t), wasm.Limits{}); err != nil || len(h.Names()) != 0 {
+		t.Error(h, err)
+	}
+	devices := t.TempDir()
+	if err := os.Symlink(os.DevNull, filepath.Join(devices, "null.wasm")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wasm.Load(t.Context(), devices, wasm.Limits{}); err == nil || err.Error() != "plugin file null.wasm: it is no regular file" {
+		t.Error(err)
+	}
 	small := wasm.Limits{ModuleBytes: int64(len(code)) - 1}
 	if h, err := wasm.Load(t.Context(), dir, small); h == nil || !strings.Contains(err.Error(), "it is longer than") {
 		t.Error(err)
