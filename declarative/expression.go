@@ -66,6 +66,12 @@ func build(text string, where document.Place, functions []expr.Option, known []v
 	if use.deepest > maxNesting {
 		return nil, fmt.Errorf("functions over lists lie %d deep in one another, want at most %d", use.deepest, maxNesting)
 	}
+	for i, c := range code.Constants { // all evaluations share them, so they must be plain already
+		switch c.(type) {
+		case []any, map[string]any:
+			code.Constants[i] = plain(c)
+		}
+	}
 	p := &program{code: code, where: where, uses: use.uses}
 	p.spares.New = func() any {
 		return &evaluation{machine: vm.VM{MemoryBudget: maxMemoryItems}, env: make(map[string]any, len(known))}
