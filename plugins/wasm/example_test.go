@@ -11,7 +11,7 @@ import (
 
 func ExampleLoad() {
 	ctx := context.Background()
-	host, err := wasm.Load(ctx, "../../examples/plugins/prebuilt", wasm.Limits{MemoryBytes: 16 << 20})
+	host, err := wasm.Load(ctx, "testdata/plugins", wasm.Limits{MemoryBytes: 16 << 20})
 	if err != nil {
 		fmt.Println(err)
 		return
