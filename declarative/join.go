@@ -97,39 +97,46 @@ type joiner struct {
 	value *template
 }
 
-// joined tries the types that can be joined; nil if these cannot.
+// joined tries the types that can be joined; nil if these cannot. Counts are joined as the right side of a stream or a table
+// of other values; a stream of them becomes one of JSON first. Every pair of types more would be compiled into each program.
 func (j *joiner) joined(in, other handle) handle {
+	if counts, ok := in.(stream[any, int64]); ok {
+		in = j.plain(counts)
+	}
+	if counts, ok := other.(stream[any, int64]); ok {
+		other = j.plain(counts)
+	}
 	switch h := in.(type) {
 	case stream[any, any]:
-		return joinStream(j, h, other)
-	case stream[any, int64]:
-		return joinStream(j, h, other)
+		switch o := other.(type) {
+		case stream[any, any]:
+			return joinStreams(j, h, o)
+		case table[any]:
+			return joinStreamTable(j, h, o)
+		case table[int64]:
+			return joinStreamTable(j, h, o)
+		case globalTable:
+			return joinGlobal(j, h, o)
+		}
 	case table[any]:
-		return joinTable(j, h, other)
-	case table[int64]:
-		return joinTable(j, h, other)
+		switch o := other.(type) {
+		case table[any]:
+			return joinTables(j, h, o)
+		case table[int64]:
+			return joinTables(j, h, o)
+		}
 	case windowedTable[any]:
-		return joinWindows(j, h, other)
-	case windowedTable[int64]:
-		return joinWindows(j, h, other)
+		if o, ok := other.(windowedTable[any]); ok {
+			return joinWindowTables(j, h, o)
+		}
 	}
 	return nil
 }
 
-func joinStream[V any](j *joiner, h stream[any, V], other handle) handle {
-	switch o := other.(type) {
-	case stream[any, any]:
-		return joinStreams(j, h, o)
-	case stream[any, int64]:
-		return joinStreams(j, h, o)
-	case table[any]:
-		return joinStreamTable(j, h, o)
-	case table[int64]:
-		return joinStreamTable(j, h, o)
-	case globalTable:
-		return joinGlobal(j, h, o)
-	}
-	return nil
+// plain is a stream of counts as one of JSON.
+func (j *joiner) plain(h stream[any, int64]) stream[any, any] {
+	json := j.l.format("json")
+	return stream[any, any]{h.Stream.MapValues(func(_ any, n int64) any { return n }).WithSerdes(h.key.serde, json.serde), h.key, json}
 }
 
 func optional[V any](o serde.Optional[V]) any {
@@ -142,16 +149,7 @@ func optional[V any](o serde.Optional[V]) any {
 // result makes a result of both sides, each nil if it has none.
 func (j *joiner) result(k, l, r any) any { return j.value.eval(&variables{key: k, left: l, right: r}) }
 
-// values is a stream of results: those of a stream of counts are JSON.
-func (j *joiner) values(key, value *format, counts bool, to topology.Stream[any, any]) handle {
-	if counts {
-		value = j.l.format("json")
-		to = to.WithSerdes(key.serde, value.serde)
-	}
-	return stream[any, any]{to, key, value}
-}
-
-func joinStreams[V, V2 any](j *joiner, h stream[any, V], o stream[any, V2]) handle {
+func joinStreams(j *joiner, h, o stream[any, any]) handle {
 	w := windows.Within(0)
 	if j.a.Within != nil {
 		w = windows.Within(*j.a.Within)
@@ -170,18 +168,18 @@ func joinStreams[V, V2 any](j *joiner, h stream[any, V], o stream[any, V2]) hand
 	var to topology.Stream[any, any]
 	switch j.kind {
 	case inner:
-		to = h.Stream.Join(o.Stream, w, j.a.Store, func(k any, v V, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Stream.Join(o.Stream, w, j.a.Store, func(k any, v any, v2 any) any { return j.result(k, v, v2) }, options...)
 	case left:
-		to = h.Stream.LeftJoin(o.Stream, w, j.a.Store, func(k any, v V, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Stream.LeftJoin(o.Stream, w, j.a.Store, func(k any, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
 	case outer:
-		to = h.Stream.OuterJoin(o.Stream, w, j.a.Store, func(k any, v serde.Optional[V], v2 serde.Optional[V2]) any {
+		to = h.Stream.OuterJoin(o.Stream, w, j.a.Store, func(k any, v serde.Optional[any], v2 serde.Optional[any]) any {
 			return j.result(k, optional(v), optional(v2))
 		}, options...)
 	}
-	return j.values(h.key, h.value, isCount[V](), to)
+	return stream[any, any]{to, h.key, h.value}
 }
 
-func joinStreamTable[V, V2 any](j *joiner, h stream[any, V], o table[V2]) handle {
+func joinStreamTable[V2 any](j *joiner, h stream[any, any], o table[V2]) handle {
 	options := j.s.named()
 	if j.a.Grace != nil {
 		j.l.mark(j.a.Store, j.s.node)
@@ -189,106 +187,78 @@ func joinStreamTable[V, V2 any](j *joiner, h stream[any, V], o table[V2]) handle
 	}
 	var to topology.Stream[any, any]
 	if j.kind == inner {
-		to = h.Stream.JoinTable(o.Table, func(k any, v V, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Stream.JoinTable(o.Table, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
 	} else {
-		to = h.Stream.LeftJoinTable(o.Table, func(k any, v V, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Stream.LeftJoinTable(o.Table, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
 	}
-	return j.values(o.key, h.value, isCount[V](), to)
+	return stream[any, any]{to, o.key, h.value}
 }
 
-func joinGlobal[V any](j *joiner, h stream[any, V], o globalTable) handle {
+func joinGlobal(j *joiner, h stream[any, any], o globalTable) handle {
 	if j.a.Key == nil {
 		return broken{}
 	}
 	key := j.l.template(j.a.Key.node, []variable{varKey, varValue})
-	of := func(k any, v V) any { return key.eval(&variables{key: k, value: v}) }
+	of := func(k any, v any) any { return key.eval(&variables{key: k, value: v}) }
 	var to topology.Stream[any, any]
 	if j.kind == inner {
-		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k any, v V, v2 any) any { return j.result(k, v, v2) }, j.s.named()...)
+		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k any, v any, v2 any) any { return j.result(k, v, v2) }, j.s.named()...)
 	} else {
-		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k any, v V, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.named()...)
+		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k any, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.named()...)
 	}
-	return j.values(h.key, h.value, isCount[V](), to)
+	return stream[any, any]{to, h.key, h.value}
 }
 
-// rowOptions are the options of a join of tables, and the format of its rows.
-func (j *joiner) rowOptions(key, value *format, counts bool) ([]topology.StoreOption, *format) {
-	if counts {
-		value = j.l.format("json")
+// rowOptions are the options of a join of tables, with this name of its operator, and the format of its rows.
+func (j *joiner) rowOptions(key, value *format, name string) ([]topology.StoreOption, *format) {
+	options := j.l.storeOptions(j.s.node, &j.a.Options, key, &value)
+	if name != "" {
+		options = append(options, topology.Named(name))
 	}
-	options := withName(j.l.storeOptions(j.s.node, &j.a.Options, key, &value), j.s)
 	if j.a.Store != "" {
 		options = append(options, topology.As(j.a.Store))
-		if counts && j.a.Options.StoreSerde.node == nil {
-			options = append(options, topology.StoreSerdes(key.serde, value.serde))
-		}
 		j.l.keeps(j.s.node, j.a.Store, key, value, KeyValueStore)
 	}
 	return options, value
 }
 
-func joinTable[V any](j *joiner, h table[V], other handle) handle {
-	switch o := other.(type) {
-	case table[any]:
-		return joinTables(j, h, o)
-	case table[int64]:
-		return joinTables(j, h, o)
-	}
-	return nil
-}
-
-func joinTables[V, V2 any](j *joiner, h table[V], o table[V2]) handle {
+func joinTables[V2 any](j *joiner, h table[any], o table[V2]) handle {
 	if j.a.Grace != nil {
 		j.l.fail(j.s.node.Errorf("grace is for joins of a stream"))
 	}
 	if j.a.ForeignKey != nil {
 		return joinForeign(j, h, o)
 	}
-	options, value := j.rowOptions(h.key, h.value, isCount[V]())
+	options, value := j.rowOptions(h.key, h.value, j.s.name)
 	var to topology.Table[any, any]
 	switch j.kind {
 	case inner:
-		to = h.Table.Join(o.Table, func(k any, v V, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Table.Join(o.Table, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
 	case left:
-		to = h.Table.LeftJoin(o.Table, func(k any, v V, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Table.LeftJoin(o.Table, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
 	case outer:
-		to = h.Table.OuterJoin(o.Table, func(k any, v serde.Optional[V], v2 serde.Optional[V2]) any {
+		to = h.Table.OuterJoin(o.Table, func(k any, v serde.Optional[any], v2 serde.Optional[V2]) any {
 			return j.result(k, optional(v), optional(v2))
 		}, options...)
 	}
 	return table[any]{to, h.key, value}
 }
 
-func joinForeign[V, V2 any](j *joiner, h table[V], o table[V2]) handle {
+func joinForeign[V2 any](j *joiner, h table[any], o table[V2]) handle {
 	key := j.l.template(j.a.ForeignKey.node, []variable{varKey, varValue})
-	of := func(k any, v V) any { return key.eval(&variables{key: k, value: v}) }
+	of := func(k any, v any) any { return key.eval(&variables{key: k, value: v}) }
 	name := j.s.name
-	j.s.name = "" // it is that of the join, not of an operator
-	options, value := j.rowOptions(h.key, h.value, isCount[V]())
+	options, value := j.rowOptions(h.key, h.value, "") // the name is that of the join, not of an operator
 	var to topology.Table[any, any]
 	if j.kind == inner {
-		to = h.Table.JoinForeign(o.Table, of, name, func(k any, v V, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Table.JoinForeign(o.Table, of, name, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
 	} else {
-		to = h.Table.LeftJoinForeign(o.Table, of, name, func(k any, v V, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Table.LeftJoinForeign(o.Table, of, name, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
 	}
 	return table[any]{to, h.key, value}
 }
 
-func joinWindows[V any](j *joiner, h windowedTable[V], other handle) handle {
-	switch o := other.(type) {
-	case windowedTable[any]:
-		return joinWindowTables(j, h, o)
-	case windowedTable[int64]:
-		return joinWindowTables(j, h, o)
-	}
-	return nil
-}
-
-func joinWindowTables[V, V2 any](j *joiner, h windowedTable[V], o windowedTable[V2]) handle {
-	if isCount[V]() {
-		j.l.fail(j.s.node.Errorf("a table of counts with windows cannot be the left side: use aggregate in the place of count"))
-		return broken{}
-	}
+func joinWindowTables(j *joiner, h, o windowedTable[any]) handle {
 	if j.a.Store != "" {
 		j.l.fail(j.s.node.Errorf("a join of tables with windows keeps no rows: leave store out"))
 	}
@@ -299,13 +269,13 @@ func joinWindowTables[V, V2 any](j *joiner, h windowedTable[V], o windowedTable[
 	var to topology.WindowedTable[any, any]
 	switch j.kind {
 	case inner:
-		to = h.WindowedTable.Join(o.WindowedTable, func(k any, w windows.Window, v V, v2 V2) any { return result(k, w, v, v2) }, options...)
+		to = h.WindowedTable.Join(o.WindowedTable, func(k any, w windows.Window, v any, v2 any) any { return result(k, w, v, v2) }, options...)
 	case left:
-		to = h.WindowedTable.LeftJoin(o.WindowedTable, func(k any, w windows.Window, v V, v2 serde.Optional[V2]) any {
+		to = h.WindowedTable.LeftJoin(o.WindowedTable, func(k any, w windows.Window, v any, v2 serde.Optional[any]) any {
 			return result(k, w, v, optional(v2))
 		}, options...)
 	case outer:
-		to = h.WindowedTable.OuterJoin(o.WindowedTable, func(k any, w windows.Window, v serde.Optional[V], v2 serde.Optional[V2]) any {
+		to = h.WindowedTable.OuterJoin(o.WindowedTable, func(k any, w windows.Window, v serde.Optional[any], v2 serde.Optional[any]) any {
 			return result(k, w, optional(v), optional(v2))
 		}, options...)
 	}
