@@ -1,9 +1,6 @@
 package declarative
 
 import (
-	"fmt"
-
-	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -21,22 +18,13 @@ func applyCount(l *loader, in handle, s *step, a *storeArgs) handle {
 	case grouped[any]:
 		l.keeps(s.node, a.Store, h.key, int64s, KeyValueStore)
 		return table[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s}
-	case grouped[int64]:
-		l.keeps(s.node, a.Store, h.key, int64s, KeyValueStore)
-		return table[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s}
 	case groupedTable:
 		l.keeps(s.node, a.Store, h.key, int64s, KeyValueStore)
 		return table[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s}
 	case windowed[any]:
 		l.keeps(s.node, a.Store, h.windows, int64s, WindowStore)
 		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, h.windows}
-	case windowed[int64]:
-		l.keeps(s.node, a.Store, h.windows, int64s, WindowStore)
-		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, h.windows}
 	case sessions[any]:
-		l.keeps(s.node, a.Store, sessionKeys(h.key), int64s, SessionStore)
-		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, sessionKeys(h.key)}
-	case sessions[int64]:
 		l.keeps(s.node, a.Store, sessionKeys(h.key), int64s, SessionStore)
 		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, sessionKeys(h.key)}
 	}
@@ -45,15 +33,8 @@ func applyCount(l *loader, in handle, s *step, a *storeArgs) handle {
 
 // reducer is an expression of the new aggregate of an aggregate and a value. Its variables are value and aggregate, for a
 // reduce is not told the key.
-func reducer[V any](t *template) func(a, b V) V {
-	return func(a, b V) V {
-		result := t.eval(&variables{aggregate: a, value: b})
-		v, ok := result.(V)
-		if !ok && result != nil {
-			operators.Throw(fmt.Errorf("the new aggregate is %s, want one of the type of the values", described(result)))
-		}
-		return v
-	}
+func reducer(t *template) func(a, b any) any {
+	return func(a, b any) any { return t.eval(&variables{aggregate: a, value: b}) }
 }
 
 func applyReduce(l *loader, in handle, s *step, a *reduceArgs) handle {
@@ -72,26 +53,22 @@ func applyReduce(l *loader, in handle, s *step, a *reduceArgs) handle {
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
-		return table[any]{h.Reduce(a.Store, reducer[any](add), options...), h.key, value}
-	case grouped[int64]:
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, new(*format)), s)
-		l.keeps(s.node, a.Store, h.key, h.value, KeyValueStore)
-		return table[int64]{h.Reduce(a.Store, reducer[int64](add), options...), h.key, h.value}
+		return table[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value}
 	case groupedTable:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
-		return table[any]{h.Reduce(a.Store, reducer[any](add), reducer[any](l.template(a.Subtract.node, known)), options...), h.key, value}
+		return table[any]{h.Reduce(a.Store, reducer(add), reducer(l.template(a.Subtract.node, known)), options...), h.key, value}
 	case windowed[any]:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.windows, value, WindowStore)
-		return windowedTable[any]{h.Reduce(a.Store, reducer[any](add), options...), h.key, value, h.windows}
+		return windowedTable[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value, h.windows}
 	case sessions[any]:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, sessionKeys(h.key), value, SessionStore)
-		return windowedTable[any]{h.Reduce(a.Store, reducer[any](add), options...), h.key, value, sessionKeys(h.key)}
+		return windowedTable[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value, sessionKeys(h.key)}
 	}
 	return l.cannot(in, s, wantGroups)
 }
@@ -110,8 +87,8 @@ func (g *aggregation) combined(a, b any) any {
 }
 
 // adder is the function of a template that makes a new aggregate.
-func adder[V any](t *template) func(any, V, any) any {
-	return func(k any, v V, a any) any { return t.eval(&variables{key: k, value: v, aggregate: a}) }
+func adder(t *template) func(k, v, a any) any {
+	return func(k, v, a any) any { return t.eval(&variables{key: k, value: v, aggregate: a}) }
 }
 
 // functions compiles the expressions of an aggregate, and refuses those that it does not take.
@@ -180,31 +157,22 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 	switch h := in.(type) {
 	case grouped[any]:
 		o := options(h.key)
-		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder[any](g.add), o...))
-	case grouped[int64]:
-		o := options(h.key)
-		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder[int64](g.add), o...))
+		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder(g.add), o...))
 	case groupedTable:
 		o := options(h.key)
-		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder[any](g.add), adder[any](g.subtract), o...))
+		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder(g.add), adder(g.subtract), o...))
 	case cogrouped:
 		o := options(h.key)
 		return l.rows(s, a.Store, h.key, value, h.Cogrouped.Aggregate(a.Store, g.init, o...))
 	case windowed[any]:
 		o := options(h.key)
-		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.Aggregate(a.Store, g.init, adder[any](g.add), o...))
-	case windowed[int64]:
-		o := options(h.key)
-		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.Aggregate(a.Store, g.init, adder[int64](g.add), o...))
+		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.Aggregate(a.Store, g.init, adder(g.add), o...))
 	case windowedCogroup:
 		o := options(h.key)
 		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.WindowedCogroup.Aggregate(a.Store, g.init, o...))
 	case sessions[any]:
 		o := options(h.key)
-		return l.windowRows(s, a.Store, h.key, value, sessionKeys(h.key), SessionStore, h.Aggregate(a.Store, g.init, adder[any](g.add), g.join, o...))
-	case sessions[int64]:
-		o := options(h.key)
-		return l.windowRows(s, a.Store, h.key, value, sessionKeys(h.key), SessionStore, h.Aggregate(a.Store, g.init, adder[int64](g.add), g.join, o...))
+		return l.windowRows(s, a.Store, h.key, value, sessionKeys(h.key), SessionStore, h.Aggregate(a.Store, g.init, adder(g.add), g.join, o...))
 	case sessionCogroup:
 		o := options(h.key)
 		return l.windowRows(s, a.Store, h.key, value, sessionKeys(h.key), SessionStore, h.SessionCogroup.Aggregate(a.Store, g.init, g.join, o...))
@@ -215,7 +183,7 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 // aggregates reports whether something can be aggregated.
 func aggregates(in handle) bool {
 	switch in.(type) {
-	case grouped[any], grouped[int64], groupedTable, cogrouped, windowed[any], windowed[int64], windowedCogroup, sessions[any], sessions[int64], sessionCogroup:
+	case grouped[any], groupedTable, cogrouped, windowed[any], windowedCogroup, sessions[any], sessionCogroup:
 		return true
 	}
 	return false

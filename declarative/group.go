@@ -14,7 +14,8 @@ func applyGroupByKey(l *loader, in handle, s *step, _ *none) handle {
 	case stream[any, any]:
 		return grouped[any]{h.Stream.GroupByKey(s.named()...), h.key, h.value}
 	case stream[any, int64]:
-		return grouped[int64]{h.Stream.GroupByKey(s.named()...), h.key, h.value}
+		p := plainValues(l, h)
+		return grouped[any]{p.Stream.GroupByKey(s.named()...), p.key, p.value}
 	}
 	return l.cannot(in, s, "a stream whose keys have no windows")
 }
@@ -35,11 +36,23 @@ func (h stream[K, V]) groupBy(l *loader, s *step, n *document.Node) handle {
 	if isWindowed[K]() {
 		key = l.format(key.name[len("windowed "):])
 	}
-	g := h.Stream.GroupBy(func(k K, v V) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
+	p := plainValues(l, h)
+	g := p.Stream.GroupBy(func(k K, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
 	if key != h.key {
-		g = g.WithSerdes(key.serde, valueSerde[V](h.value))
+		g = g.WithSerdes(key.serde, p.value.serde)
 	}
-	return grouped[V]{g, key, h.value}
+	return grouped[any]{g, key, p.value}
+}
+
+// plainValues is a stream with values of any: one of counts becomes one of JSON. Where counts would go on as int64, every
+// operator behind them would be compiled once more into each program.
+func plainValues[K, V any](l *loader, h stream[K, V]) stream[K, any] {
+	if s, ok := any(h).(stream[K, any]); ok {
+		return s
+	}
+	json := l.format("json")
+	to := h.Stream.MapValues(func(_ K, v V) any { return v }).WithSerdes(keySerde[K](h.key), json.serde)
+	return stream[K, any]{to, h.key, json}
 }
 
 // definition is the windows of a step window. It is nil for sessions, and after a mistake.
@@ -116,8 +129,6 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 		switch h := in.(type) {
 		case grouped[any]:
 			return sessionsOf(h, def, closes)
-		case grouped[int64]:
-			return sessionsOf(h, def, closes)
 		case cogrouped:
 			if closes {
 				return l.onCloseOfCogroup(s)
@@ -129,8 +140,6 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 	check(d)
 	switch h := in.(type) {
 	case grouped[any]:
-		return windowedOf(h, d, keys, closes)
-	case grouped[int64]:
 		return windowedOf(h, d, keys, closes)
 	case cogrouped:
 		if closes {
@@ -146,20 +155,20 @@ func (l *loader) onCloseOfCogroup(s *step) handle {
 	return broken{}
 }
 
-func sessionsOf[V any](h grouped[V], def windows.SessionWindow, closes bool) handle {
+func sessionsOf(h grouped[any], def windows.SessionWindow, closes bool) handle {
 	to := h.Sessions(def)
 	if closes {
 		to = to.OnClose()
 	}
-	return sessions[V]{to, h.key, h.value}
+	return sessions[any]{to, h.key, h.value}
 }
 
-func windowedOf[V any](h grouped[V], d windows.Definition, keys func(*format) *format, closes bool) handle {
+func windowedOf(h grouped[any], d windows.Definition, keys func(*format) *format, closes bool) handle {
 	to := h.Windowed(d)
 	if closes {
 		to = to.OnClose()
 	}
-	return windowed[V]{to, h.key, h.value, keys(h.key), closes}
+	return windowed[any]{to, h.key, h.value, keys(h.key), closes}
 }
 
 // cogroup makes the aggregate of several grouped streams.
@@ -173,9 +182,6 @@ func (l *loader) cogroup(inputs []cogroupInput) handle {
 		case grouped[any]:
 			key = g.key
 			all = with(all, g.Grouped, add)
-		case grouped[int64]:
-			key = g.key
-			all = with(all, g.Grouped, add)
 		case broken:
 			return h
 		default:
@@ -187,8 +193,8 @@ func (l *loader) cogroup(inputs []cogroupInput) handle {
 }
 
 // with adds an input to a cogroup, or begins one.
-func with[V any](all *topology.Cogrouped[any, any], g topology.Grouped[any, V], add *template) *topology.Cogrouped[any, any] {
-	f := func(k any, v V, a any) any { return add.eval(&variables{key: k, value: v, aggregate: a}) }
+func with(all *topology.Cogrouped[any, any], g topology.Grouped[any, any], add *template) *topology.Cogrouped[any, any] {
+	f := func(k, v, a any) any { return add.eval(&variables{key: k, value: v, aggregate: a}) }
 	var to topology.Cogrouped[any, any]
 	if all == nil {
 		to = g.Cogroup(f)

@@ -80,8 +80,18 @@ func (stream[K, V]) described() string {
 	}
 	return "a stream"
 }
-func (table[V]) described() string         { return "a table" }
-func (windowedTable[V]) described() string { return "a table with windows" }
+func (table[V]) described() string {
+	if isCount[V]() {
+		return "a table of counts"
+	}
+	return "a table"
+}
+func (windowedTable[V]) described() string {
+	if isCount[V]() {
+		return "a table of counts with windows"
+	}
+	return "a table with windows"
+}
 func (grouped[V]) described() string       { return "a grouped stream" }
 func (windowed[V]) described() string      { return "a grouped stream with windows" }
 func (sessions[V]) described() string      { return "a grouped stream with sessions" }

@@ -101,10 +101,10 @@ type joiner struct {
 // of other values; a stream of them becomes one of JSON first. Every pair of types more would be compiled into each program.
 func (j *joiner) joined(in, other handle) handle {
 	if counts, ok := in.(stream[any, int64]); ok {
-		in = j.plain(counts)
+		in = plainValues(j.l, counts)
 	}
 	if counts, ok := other.(stream[any, int64]); ok {
-		other = j.plain(counts)
+		other = plainValues(j.l, counts)
 	}
 	switch h := in.(type) {
 	case stream[any, any]:
@@ -131,12 +131,6 @@ func (j *joiner) joined(in, other handle) handle {
 		}
 	}
 	return nil
-}
-
-// plain is a stream of counts as one of JSON.
-func (j *joiner) plain(h stream[any, int64]) stream[any, any] {
-	json := j.l.format("json")
-	return stream[any, any]{h.Stream.MapValues(func(_ any, n int64) any { return n }).WithSerdes(h.key.serde, json.serde), h.key, json}
 }
 
 func optional[V any](o serde.Optional[V]) any {

@@ -97,7 +97,7 @@ func (l *loader) makeStream(e *entry, s *streamEntry) handle {
 	switch h.(type) {
 	case table[any], table[int64], windowedTable[any], windowedTable[int64]:
 		l.fail(e.node.Errorf("stream %q ends as %s: add the step to_stream, or move it to tables", e.name, h.described()))
-	case windowed[any], windowed[int64], sessions[any], sessions[int64], groupedTable:
+	case windowed[any], sessions[any], groupedTable:
 		l.fail(e.node.Errorf("stream %q ends as %s, of which nothing can go on: add a step that aggregates it", e.name, h.described()))
 	}
 	return h
