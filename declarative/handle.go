@@ -92,15 +92,15 @@ func (windowedTable[V]) described() string {
 	}
 	return "a table with windows"
 }
-func (grouped[V]) described() string       { return "a grouped stream" }
-func (windowed[V]) described() string      { return "a grouped stream with windows" }
-func (sessions[V]) described() string      { return "a grouped stream with sessions" }
-func (groupedTable) described() string     { return "a grouped table" }
-func (cogrouped) described() string        { return "a cogroup" }
-func (windowedCogroup) described() string  { return "a cogroup with windows" }
-func (sessionCogroup) described() string   { return "a cogroup with sessions" }
-func (branches) described() string         { return "a stream that was split into branches" }
-func (broken) described() string           { return "nothing" }
+func (grouped[V]) described() string      { return "a grouped stream" }
+func (windowed[V]) described() string     { return "a grouped stream with windows" }
+func (sessions[V]) described() string     { return "a grouped stream with sessions" }
+func (groupedTable) described() string    { return "a grouped table" }
+func (cogrouped) described() string       { return "a cogroup" }
+func (windowedCogroup) described() string { return "a cogroup with windows" }
+func (sessionCogroup) described() string  { return "a cogroup with sessions" }
+func (branches) described() string        { return "a stream that was split into branches" }
+func (broken) described() string          { return "nothing" }
 
 // cannot reports a step that does not fit what it is applied to.
 func (l *loader) cannot(in handle, s *step, want string) handle {
