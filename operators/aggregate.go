@@ -18,14 +18,6 @@ type Aggregator[K, V, A any] struct {
 	Clone   func(A) (A, error)
 }
 
-// CountRecords counts. It never looks at the values.
-func CountRecords[K, V any]() Aggregator[K, V, int64] {
-	return Aggregator[K, V, int64]{
-		First: func(K, V) int64 { return 1 },
-		Add:   func(_ K, _ V, n int64) int64 { return n + 1 },
-	}
-}
-
 // Reduce starts with the first value, without a call of f, and then applies f to the aggregate and the next value.
 func Reduce[K, V any](f func(a, b V) V, isNull func(V) bool) Aggregator[K, V, V] {
 	return Aggregator[K, V, V]{

@@ -16,15 +16,6 @@ type SessionAggregator[K, V, A any] struct {
 	Merge func(k K, a, b A) A
 }
 
-// CountSessions counts. It never looks at the values.
-func CountSessions[K, V any]() SessionAggregator[K, V, int64] {
-	return SessionAggregator[K, V, int64]{
-		Aggregator: CountRecords[K, V](),
-		Begin:      func(_ K, n int64) int64 { return n },
-		Merge:      func(_ K, a, b int64) int64 { return a + b },
-	}
-}
-
 // ReduceSessions is [Reduce], where f merges too. A null is what it is in a reduce: no aggregate yet.
 func ReduceSessions[K, V any](f func(a, b V) V, isNull func(V) bool) SessionAggregator[K, V, V] {
 	add := f

@@ -81,11 +81,6 @@ type TableAggregator[K, V, A any] struct {
 	Subtract func(k K, v V, a A) A
 }
 
-// CountRows counts the rows of each group. The count of a group that became empty is 0; its row stays (Kafka Streams).
-func CountRows[K, V any]() TableAggregator[K, V, int64] {
-	return TableAggregator[K, V, int64]{CountRecords[K, V](), func(_ K, _ V, n int64) int64 { return n - 1 }}
-}
-
 // AggregateTable keeps one aggregate for each group and forwards its updates. An old row is subtracted before the new one is
 // added, and only from an aggregate that is there; a subtraction that gives null starts anew with the row that is added. A
 // group without an aggregate forwards a delete. The timestamp of a result is the larger one of its record and of the aggregate

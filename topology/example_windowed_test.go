@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rivusio/rivusio/serde"
@@ -198,4 +199,15 @@ func ExampleWindowedTable_MapValues() {
 	// Output:
 	// k=1 in 1000 ms@1
 	// k=2 in 1000 ms@12
+}
+
+func ExampleGrouped_CountAs() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		// Counts as texts, in the store as in the stream.
+		in.GroupByKey().CountAs("counts", func(n int64) string { return strings.Repeat("|", int(n)) }, func(s string) int64 { return int64(len(s)) }).
+			ToStream().To("out")
+	}, "a=x", "a=y")
+	// Output:
+	// a=|@0
+	// a=||@1
 }

@@ -61,6 +61,17 @@ func (g Grouped[K, V]) Count[S ~string](store S, opts ...StoreOption) Table[K, i
 	})
 }
 
+// CountAs is [Grouped.Count] with counts of another type than int64: of makes one of a number, and number gives it back. Their serde
+// is serde.For the type, unless [StoreSerdes] says otherwise.
+//
+// Options: those of Count.
+func (g Grouped[K, V]) CountAs[N any](store string, of func(int64) N, number func(N) int64, opts ...StoreOption) Table[K, N] {
+	needAggregator(g.s.b, store, of != nil && number != nil)
+	return aggregate(g, "count", store, opts, valueSerde[N](g.s.v), func(serde.Serde[N]) operators.Aggregator[K, V, N] {
+		return operators.CountRecordsAs[K, V](operators.Counter[N]{Of: of, Number: number})
+	})
+}
+
 // Reduce combines the records of each key: the first value is the aggregate, then f makes a new one of the aggregate and
 // the next value. A null result deletes the row. Null keys and null values are dropped and counted.
 //

@@ -37,6 +37,17 @@ func (s Sessions[K, V]) Count[S ~string](store S, opts ...StoreOption) WindowedT
 	})
 }
 
+// CountAs is [Sessions.Count] with counts of another type than int64: of makes one of a number, and number gives it back. Their serde
+// is serde.For the type, unless [StoreSerdes] says otherwise.
+//
+// Options: those of Count.
+func (s Sessions[K, V]) CountAs[N any](store string, of func(int64) N, number func(N) int64, opts ...StoreOption) WindowedTable[K, N] {
+	needAggregator(s.g.s.b, store, of != nil && number != nil)
+	return sessionAggregate(s, "session-count", store, opts, valueSerde[N](s.g.s.v), true, func(serde.Serde[N]) operators.SessionAggregator[K, V, N] {
+		return operators.CountSessionsAs[K, V](operators.Counter[N]{Of: of, Number: number})
+	})
+}
+
 // Reduce is [Grouped.Reduce] for each key and session; f joins the aggregates of sessions too. Null values reach f if the
 // serde can carry them.
 //

@@ -94,6 +94,16 @@ func (g GroupedTable[K, V]) Count[S ~string](store S, opts ...StoreOption) Table
 	})
 }
 
+// CountAs is [GroupedTable.Count] with counts of another type than int64: of makes one of a number, and number gives it back. Their serde
+// is serde.For the type, unless [StoreSerdes] says otherwise.
+//
+// Options: those of Count.
+func (g GroupedTable[K, V]) CountAs[N any](store string, of func(int64) N, number func(N) int64, opts ...StoreOption) Table[K, N] {
+	return aggregateTable(g, "table-count", store, of != nil && number != nil, opts, valueSerde[N](g.v), func(serde.Serde[N]) operators.TableAggregator[K, V, N] {
+		return operators.CountRowsAs[K, V](operators.Counter[N]{Of: of, Number: number})
+	})
+}
+
 // Reduce combines the rows of each group: the first one is the aggregate, then add makes a new one of the aggregate and a
 // row that comes, and subtract one of the aggregate and a row that goes. A row that changes within its group is subtracted
 // before it is added. A null result deletes the aggregate.

@@ -52,6 +52,17 @@ func (w Windowed[K, V]) Count[S ~string](store S, opts ...StoreOption) WindowedT
 	})
 }
 
+// CountAs is [Windowed.Count] with counts of another type than int64: of makes one of a number, and number gives it back. Their serde
+// is serde.For the type, unless [StoreSerdes] says otherwise.
+//
+// Options: those of Count.
+func (w Windowed[K, V]) CountAs[N any](store string, of func(int64) N, number func(N) int64, opts ...StoreOption) WindowedTable[K, N] {
+	needAggregator(w.g.s.b, store, of != nil && number != nil)
+	return windowAggregate(w, "window-count", store, opts, valueSerde[N](w.g.s.v), true, func(serde.Serde[N]) operators.Aggregator[K, V, N] {
+		return operators.CountRecordsAs[K, V](operators.Counter[N]{Of: of, Number: number})
+	})
+}
+
 // Reduce is [Grouped.Reduce] for each key and window. Null values reach f if the serde can carry them, but not in sliding
 // windows, which drop and count them.
 //

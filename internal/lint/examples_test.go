@@ -17,7 +17,8 @@ var shownElsewhere = map[string]string{
 	"Topics": "ExampleBuilder_StreamOf", "Pattern": "ExampleBuilder_StreamOf",
 	"Earliest": "ExampleStartFrom", "Latest": "ExampleStartFrom", "Ago": "ExampleStartFrom", "CommittedOnly": "ExampleStartFrom",
 	"UntilWindowCloses": "ExampleWindowedTable_Suppress", "UntilTimeLimit": "ExampleTable_Suppress",
-	"Partitions": "ExampleStream_Repartition",
+	"Partitions":       "ExampleStream_Repartition",
+	"Windowed_CountAs": "ExampleGrouped_CountAs", "Sessions_CountAs": "ExampleGrouped_CountAs", "GroupedTable_CountAs": "ExampleGrouped_CountAs",
 }
 
 // Every operator and option of the builder has an example.
