@@ -10,25 +10,29 @@ func applyCount(l *loader, in handle, s *step, a *storeArgs) handle {
 	if a.Options.StoreSerde.node != nil {
 		l.fail(a.Options.StoreSerde.node.Errorf("counts are int64 in their store"))
 	}
-	int64s := l.format("int64")
+	counts := &format{name: "int64", serde: l.format("int64").serde, counts: true}
 	options := func(k *format) []topology.StoreOption {
-		return withName(l.storeOptions(s.node, &a.Options, k, new(*format)), s)
+		o := withName(l.storeOptions(s.node, &a.Options, k, new(*format)), s)
+		return append(o, topology.StoreSerdes(k.serde, counts.serde))
 	}
 	switch h := in.(type) {
-	case grouped[any]:
-		l.keeps(s.node, a.Store, h.key, int64s, KeyValueStore)
-		return table[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s}
+	case grouped:
+		return l.rows(s, a.Store, h.key, counts, h.CountAs(a.Store, toCount, ofCount, options(h.key)...))
 	case groupedTable:
-		l.keeps(s.node, a.Store, h.key, int64s, KeyValueStore)
-		return table[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s}
-	case windowed[any]:
-		l.keeps(s.node, a.Store, h.windows, int64s, WindowStore)
-		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, h.windows}
-	case sessions[any]:
-		l.keeps(s.node, a.Store, sessionKeys(h.key), int64s, SessionStore)
-		return windowedTable[int64]{h.Count(a.Store, options(h.key)...), h.key, int64s, sessionKeys(h.key)}
+		return l.rows(s, a.Store, h.key, counts, h.CountAs(a.Store, toCount, ofCount, options(h.key)...))
+	case windowed:
+		return l.windowRows(s, a.Store, h.key, counts, h.windows, WindowStore, h.CountAs(a.Store, toCount, ofCount, options(h.key)...))
+	case sessions:
+		return l.windowRows(s, a.Store, h.key, counts, sessionKeys(h.key), SessionStore, h.CountAs(a.Store, toCount, ofCount, options(h.key)...))
 	}
 	return l.cannot(in, s, wantGroups)
+}
+
+func toCount(n int64) any { return n }
+
+func ofCount(v any) int64 {
+	n, _ := v.(int64) // toCount made it, or the serde int64
+	return n
 }
 
 // reducer is an expression of the new aggregate of an aggregate and a value. Its variables are value and aggregate, for a
@@ -49,26 +53,26 @@ func applyReduce(l *loader, in handle, s *step, a *reduceArgs) handle {
 		return broken{}
 	}
 	switch h := in.(type) {
-	case grouped[any]:
+	case grouped:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
-		return table[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value}
+		return table{h.Reduce(a.Store, reducer(add), options...), h.key, value}
 	case groupedTable:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
-		return table[any]{h.Reduce(a.Store, reducer(add), reducer(l.template(a.Subtract.node, known)), options...), h.key, value}
-	case windowed[any]:
+		return table{h.Reduce(a.Store, reducer(add), reducer(l.template(a.Subtract.node, known)), options...), h.key, value}
+	case windowed:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.windows, value, WindowStore)
-		return windowedTable[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value, h.windows}
-	case sessions[any]:
+		return windowedTable{h.Reduce(a.Store, reducer(add), options...), h.key, value, h.windows}
+	case sessions:
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, sessionKeys(h.key), value, SessionStore)
-		return windowedTable[any]{h.Reduce(a.Store, reducer(add), options...), h.key, value, sessionKeys(h.key)}
+		return windowedTable{h.Reduce(a.Store, reducer(add), options...), h.key, value, sessionKeys(h.key)}
 	}
 	return l.cannot(in, s, wantGroups)
 }
@@ -127,7 +131,7 @@ func (a *aggregateArgs) functions(l *loader, in handle, s *step) (g aggregation,
 	return g, len(l.errs) == before
 }
 
-func (sessions[V]) merges()    {}
+func (sessions) merges()       {}
 func (sessionCogroup) merges() {}
 func (cogrouped) adds()        {}
 func (windowedCogroup) adds()  {}
@@ -155,7 +159,7 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 		return o
 	}
 	switch h := in.(type) {
-	case grouped[any]:
+	case grouped:
 		o := options(h.key)
 		return l.rows(s, a.Store, h.key, value, h.Aggregate(a.Store, g.init, adder(g.add), o...))
 	case groupedTable:
@@ -164,13 +168,13 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 	case cogrouped:
 		o := options(h.key)
 		return l.rows(s, a.Store, h.key, value, h.Cogrouped.Aggregate(a.Store, g.init, o...))
-	case windowed[any]:
+	case windowed:
 		o := options(h.key)
 		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.Aggregate(a.Store, g.init, adder(g.add), o...))
 	case windowedCogroup:
 		o := options(h.key)
 		return l.windowRows(s, a.Store, h.key, value, h.windows, WindowStore, h.WindowedCogroup.Aggregate(a.Store, g.init, o...))
-	case sessions[any]:
+	case sessions:
 		o := options(h.key)
 		return l.windowRows(s, a.Store, h.key, value, sessionKeys(h.key), SessionStore, h.Aggregate(a.Store, g.init, adder(g.add), g.join, o...))
 	case sessionCogroup:
@@ -183,7 +187,7 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 // aggregates reports whether something can be aggregated.
 func aggregates(in handle) bool {
 	switch in.(type) {
-	case grouped[any], groupedTable, cogrouped, windowed[any], windowedCogroup, sessions[any], sessionCogroup:
+	case grouped, groupedTable, cogrouped, windowed, windowedCogroup, sessions, sessionCogroup:
 		return true
 	}
 	return false
@@ -192,11 +196,11 @@ func aggregates(in handle) bool {
 // rows is the table of an aggregate.
 func (l *loader) rows(s *step, store string, key, value *format, t topology.Table[any, any]) handle {
 	l.keeps(s.node, store, key, value, KeyValueStore)
-	return table[any]{t, key, value}
+	return table{t, key, value}
 }
 
 // windowRows is the table of an aggregate by windows.
 func (l *loader) windowRows(s *step, store string, key, value, windows *format, kind StoreKind, t topology.WindowedTable[any, any]) handle {
 	l.keeps(s.node, store, windows, value, kind)
-	return windowedTable[any]{t, key, value, windows}
+	return windowedTable{t, key, value, windows}
 }

@@ -24,7 +24,7 @@ tables:
         name: parity
       - aggregate: {store: by-parity, initial: {sum: 0}, add: {sum: aggregate.sum + value}, subtract: {sum: aggregate.sum - value}}
   pairs:
-    from: by-parity
+    from: counts
     steps:
       - outer_join: {table: counts, value: [left, right], store: pairs}
         name: pairs
@@ -112,12 +112,7 @@ tests:
       most: [{key: a, value: 1}, {key: a, value: 2}]
       joined: [{key: a, value: {left: 1, right: 1}}, {key: a, value: {left: 2, right: 2}}]
       parity: [{key: odd, value: {sum: 1}}, {key: odd, value: {sum: 0}}, {key: even, value: {sum: 2}}]
-      paired:
-        - {key: a, value: [null, 1]}
-        - {key: odd, value: [{sum: 1}, null]}
-        - {key: a, value: [null, 2]}
-        - {key: odd, value: [{sum: 0}, null]}
-        - {key: even, value: [{sum: 2}, null]}
+      paired: [{key: a, value: [1, 1]}, {key: a, value: [1, 1]}, {key: a, value: [2, 2]}, {key: a, value: [2, 2]}]
       windowed: [{key: a, value: [1, 10000]}, {key: a, value: [2, 10000]}]
       flat: [{key: "0", value: 1}, {key: "0", value: 1}, {key: "0", value: 2}]
     tables:

@@ -10,12 +10,8 @@ import (
 )
 
 func applyGroupByKey(l *loader, in handle, s *step, _ *none) handle {
-	switch h := in.(type) {
-	case stream[any, any]:
-		return grouped[any]{h.Stream.GroupByKey(s.named()...), h.key, h.value}
-	case stream[any, int64]:
-		p := plainValues(l, h)
-		return grouped[any]{p.Stream.GroupByKey(s.named()...), p.key, p.value}
+	if h, ok := unwindowed(in); ok {
+		return grouped{h.Stream.GroupByKey(s.named()...), h.key, h.value}
 	}
 	return l.cannot(in, s, "a stream whose keys have no windows")
 }
@@ -30,29 +26,17 @@ func applyGroupBy(l *loader, in handle, s *step, x *expression) handle {
 	return l.cannot(in, s, "a stream or a table")
 }
 
-func (h stream[K, V]) groupBy(l *loader, s *step, n *document.Node) handle {
-	t := l.template(n, recordVariables[K]())
+func (h stream) groupBy(l *loader, s *step, n *document.Node) handle {
+	t := l.template(n, h.variables())
 	key := h.key
-	if isWindowed[K]() {
-		key = l.format(key.name[len("windowed "):])
+	if key.base != nil {
+		key = key.base
 	}
-	p := plainValues(l, h)
-	g := p.Stream.GroupBy(func(k K, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
+	g := h.Stream.GroupBy(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
 	if key != h.key {
-		g = g.WithSerdes(key.serde, p.value.serde)
+		g = g.WithSerdes(key.serde, h.value.serde)
 	}
-	return grouped[any]{g, key, p.value}
-}
-
-// plainValues is a stream with values of any: one of counts becomes one of JSON. Where counts would go on as int64, every
-// operator behind them would be compiled once more into each program.
-func plainValues[K, V any](l *loader, h stream[K, V]) stream[K, any] {
-	if s, ok := any(h).(stream[K, any]); ok {
-		return s
-	}
-	json := l.format("json")
-	to := h.Stream.MapValues(func(_ K, v V) any { return v }).WithSerdes(keySerde[K](h.key), json.serde)
-	return stream[K, any]{to, h.key, json}
+	return grouped{g, key, h.value}
 }
 
 // definition is the windows of a step window. It is nil for sessions, and after a mistake.
@@ -127,7 +111,7 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 		def := windows.Session(*a.Session).Grace(a.Grace)
 		check(def)
 		switch h := in.(type) {
-		case grouped[any]:
+		case grouped:
 			return sessionsOf(h, def, closes)
 		case cogrouped:
 			if closes {
@@ -139,7 +123,7 @@ func applyWindow(l *loader, in handle, s *step, a *windowArgs) handle {
 	}
 	check(d)
 	switch h := in.(type) {
-	case grouped[any]:
+	case grouped:
 		return windowedOf(h, d, keys, closes)
 	case cogrouped:
 		if closes {
@@ -155,20 +139,20 @@ func (l *loader) onCloseOfCogroup(s *step) handle {
 	return broken{}
 }
 
-func sessionsOf(h grouped[any], def windows.SessionWindow, closes bool) handle {
+func sessionsOf(h grouped, def windows.SessionWindow, closes bool) handle {
 	to := h.Sessions(def)
 	if closes {
 		to = to.OnClose()
 	}
-	return sessions[any]{to, h.key, h.value}
+	return sessions{to, h.key, h.value}
 }
 
-func windowedOf(h grouped[any], d windows.Definition, keys func(*format) *format, closes bool) handle {
+func windowedOf(h grouped, d windows.Definition, keys func(*format) *format, closes bool) handle {
 	to := h.Windowed(d)
 	if closes {
 		to = to.OnClose()
 	}
-	return windowed[any]{to, h.key, h.value, keys(h.key), closes}
+	return windowed{to, h.key, h.value, keys(h.key), closes}
 }
 
 // cogroup makes the aggregate of several grouped streams.
@@ -179,7 +163,7 @@ func (l *loader) cogroup(inputs []cogroupInput) handle {
 		h := l.refer(in.From)
 		add := l.template(in.Add.node, []variable{varKey, varValue, varAggregate})
 		switch g := h.(type) {
-		case grouped[any]:
+		case grouped:
 			key = g.key
 			all = with(all, g.Grouped, add)
 		case broken:

@@ -1,46 +1,57 @@
 package declarative
 
-import (
-	"github.com/rivusio/rivusio/topology"
-	"github.com/rivusio/rivusio/windows"
-)
+import "github.com/rivusio/rivusio/topology"
 
 // handle is what an entry has become after a step.
 type handle interface{ described() string }
 
-// stream is a stream, with keys of any or of any in windows, and values of any, or int64 behind a count.
-type stream[K, V any] struct {
-	topology.Stream[K, V]
+// stream is a stream. All keys and values are of any: a key in a window is a windows.Keyed[any] there, a count an int64.
+type stream struct {
+	topology.Stream[any, any]
 	key, value *format
 }
 
-// table is a table, with values of any, or int64 behind a count.
-type table[V any] struct {
-	topology.Table[any, V]
+// variables are those of a stateless operator.
+func (h stream) variables(more ...variable) []variable {
+	if h.key.base != nil {
+		more = append([]variable{varWindow}, more...)
+	}
+	return append([]variable{varKey, varValue}, more...)
+}
+
+// unwindowed is a stream whose keys have no windows.
+func unwindowed(in handle) (stream, bool) {
+	h, ok := in.(stream)
+	return h, ok && h.key.base == nil
+}
+
+// table is a table.
+type table struct {
+	topology.Table[any, any]
 	key, value *format
 }
 
 // windowedTable is a table with a row for each key and window.
-type windowedTable[V any] struct {
-	topology.WindowedTable[any, V]
+type windowedTable struct {
+	topology.WindowedTable[any, any]
 	key, value *format // of the base key
 	windows    *format // of the keys in their windows
 }
 
-type grouped[V any] struct {
-	topology.Grouped[any, V]
+type grouped struct {
+	topology.Grouped[any, any]
 	key, value *format
 }
 
-type windowed[V any] struct {
-	topology.Windowed[any, V]
+type windowed struct {
+	topology.Windowed[any, any]
 	key, value *format
 	windows    *format
 	closes     bool
 }
 
-type sessions[V any] struct {
-	topology.Sessions[any, V]
+type sessions struct {
+	topology.Sessions[any, any]
 	key, value *format
 }
 
@@ -74,27 +85,17 @@ type branches struct {
 // broken stands for what could not be made. Whatever is done with it is not reported again.
 type broken struct{}
 
-func (stream[K, V]) described() string {
-	if _, ok := any(*new(K)).(windows.Keyed[any]); ok {
+func (h stream) described() string {
+	if h.key.base != nil {
 		return "a stream with keys in windows"
 	}
 	return "a stream"
 }
-func (table[V]) described() string {
-	if isCount[V]() {
-		return "a table of counts"
-	}
-	return "a table"
-}
-func (windowedTable[V]) described() string {
-	if isCount[V]() {
-		return "a table of counts with windows"
-	}
-	return "a table with windows"
-}
-func (grouped[V]) described() string      { return "a grouped stream" }
-func (windowed[V]) described() string     { return "a grouped stream with windows" }
-func (sessions[V]) described() string     { return "a grouped stream with sessions" }
+func (table) described() string           { return "a table" }
+func (windowedTable) described() string   { return "a table with windows" }
+func (grouped) described() string         { return "a grouped stream" }
+func (windowed) described() string        { return "a grouped stream with windows" }
+func (sessions) described() string        { return "a grouped stream with sessions" }
 func (groupedTable) described() string    { return "a grouped table" }
 func (cogrouped) described() string       { return "a cogroup" }
 func (windowedCogroup) described() string { return "a cogroup with windows" }

@@ -60,7 +60,7 @@ func (l *loader) join(in handle, s *step, a *joinArgs, kind side) handle {
 	return broken{}
 }
 
-func (windowedTable[V]) hasWindows() {}
+func (windowedTable) hasWindows() {}
 
 // check refuses arguments that are for other joins.
 func (a *joinArgs) check(l *loader, in handle, s *step, kind side) {
@@ -97,43 +97,36 @@ type joiner struct {
 	value *template
 }
 
-// joined tries the types that can be joined; nil if these cannot. Counts are joined as the right side of a stream or a table
-// of other values; a stream of them becomes one of JSON first. Every pair of types more would be compiled into each program.
+// joined tries the types that can be joined; nil if these cannot.
 func (j *joiner) joined(in, other handle) handle {
-	if counts, ok := in.(stream[any, int64]); ok {
-		in = plainValues(j.l, counts)
-	}
-	if counts, ok := other.(stream[any, int64]); ok {
-		other = plainValues(j.l, counts)
-	}
 	switch h := in.(type) {
-	case stream[any, any]:
-		switch o := other.(type) {
-		case stream[any, any]:
-			return joinStreams(j, h, o)
-		case table[any]:
-			return joinStreamTable(j, h, o)
-		case table[int64]:
-			return joinStreamTable(j, h, o)
-		case globalTable:
-			return joinGlobal(j, h, o)
+	case stream:
+		if h.key.base == nil {
+			return joinStream(j, h, other)
 		}
-	case table[any]:
-		switch o := other.(type) {
-		case table[any]:
-			return joinTables(j, h, o)
-		case table[int64]:
-			return joinTables(j, h, o)
-		}
-	case windowedTable[any]:
-		if o, ok := other.(windowedTable[any]); ok {
-			return joinWindowTables(j, h, o)
-		}
+	case table:
+		return joinTable(j, h, other)
+	case windowedTable:
+		return joinWindows(j, h, other)
 	}
 	return nil
 }
 
-func optional[V any](o serde.Optional[V]) any {
+func joinStream(j *joiner, h stream, other handle) handle {
+	switch o := other.(type) {
+	case stream:
+		if o.key.base == nil {
+			return joinStreams(j, h, o)
+		}
+	case table:
+		return joinStreamTable(j, h, o)
+	case globalTable:
+		return joinGlobal(j, h, o)
+	}
+	return nil
+}
+
+func optional(o serde.Optional[any]) any {
 	if !o.OK {
 		return nil
 	}
@@ -143,7 +136,16 @@ func optional[V any](o serde.Optional[V]) any {
 // result makes a result of both sides, each nil if it has none.
 func (j *joiner) result(k, l, r any) any { return j.value.eval(&variables{key: k, left: l, right: r}) }
 
-func joinStreams(j *joiner, h, o stream[any, any]) handle {
+// values is a stream of results: those of a stream of counts are JSON.
+func (j *joiner) values(key, value *format, counts bool, to topology.Stream[any, any]) handle {
+	if counts {
+		value = j.l.format("json")
+		to = to.WithSerdes(key.serde, value.serde)
+	}
+	return stream{to, key, value}
+}
+
+func joinStreams(j *joiner, h stream, o stream) handle {
 	w := windows.Within(0)
 	if j.a.Within != nil {
 		w = windows.Within(*j.a.Within)
@@ -162,18 +164,18 @@ func joinStreams(j *joiner, h, o stream[any, any]) handle {
 	var to topology.Stream[any, any]
 	switch j.kind {
 	case inner:
-		to = h.Stream.Join(o.Stream, w, j.a.Store, func(k any, v any, v2 any) any { return j.result(k, v, v2) }, options...)
+		to = h.Stream.Join(o.Stream, w, j.a.Store, func(k, v, v2 any) any { return j.result(k, v, v2) }, options...)
 	case left:
-		to = h.Stream.LeftJoin(o.Stream, w, j.a.Store, func(k any, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Stream.LeftJoin(o.Stream, w, j.a.Store, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
 	case outer:
 		to = h.Stream.OuterJoin(o.Stream, w, j.a.Store, func(k any, v serde.Optional[any], v2 serde.Optional[any]) any {
 			return j.result(k, optional(v), optional(v2))
 		}, options...)
 	}
-	return stream[any, any]{to, h.key, h.value}
+	return j.values(h.key, h.value, h.value.counts, to)
 }
 
-func joinStreamTable[V2 any](j *joiner, h stream[any, any], o table[V2]) handle {
+func joinStreamTable(j *joiner, h stream, o table) handle {
 	options := j.s.named()
 	if j.a.Grace != nil {
 		j.l.mark(j.a.Store, j.s.node)
@@ -181,78 +183,100 @@ func joinStreamTable[V2 any](j *joiner, h stream[any, any], o table[V2]) handle 
 	}
 	var to topology.Stream[any, any]
 	if j.kind == inner {
-		to = h.Stream.JoinTable(o.Table, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Stream.JoinTable(o.Table, func(k, v, v2 any) any { return j.result(k, v, v2) }, options...)
 	} else {
-		to = h.Stream.LeftJoinTable(o.Table, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Stream.LeftJoinTable(o.Table, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
 	}
-	return stream[any, any]{to, o.key, h.value}
+	return j.values(o.key, h.value, h.value.counts, to)
 }
 
-func joinGlobal(j *joiner, h stream[any, any], o globalTable) handle {
+func joinGlobal(j *joiner, h stream, o globalTable) handle {
 	if j.a.Key == nil {
 		return broken{}
 	}
 	key := j.l.template(j.a.Key.node, []variable{varKey, varValue})
-	of := func(k any, v any) any { return key.eval(&variables{key: k, value: v}) }
+	of := func(k, v any) any { return key.eval(&variables{key: k, value: v}) }
 	var to topology.Stream[any, any]
 	if j.kind == inner {
-		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k any, v any, v2 any) any { return j.result(k, v, v2) }, j.s.named()...)
+		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k, v, v2 any) any { return j.result(k, v, v2) }, j.s.named()...)
 	} else {
-		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k any, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.named()...)
+		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.named()...)
 	}
-	return stream[any, any]{to, h.key, h.value}
+	return j.values(h.key, h.value, h.value.counts, to)
 }
 
-// rowOptions are the options of a join of tables, with this name of its operator, and the format of its rows.
-func (j *joiner) rowOptions(key, value *format, name string) ([]topology.StoreOption, *format) {
-	options := j.l.storeOptions(j.s.node, &j.a.Options, key, &value)
-	if name != "" {
-		options = append(options, topology.Named(name))
+// rowOptions are the options of a join of tables, and the format of its rows.
+func (j *joiner) rowOptions(key, value *format, counts bool) ([]topology.StoreOption, *format) {
+	if counts {
+		value = j.l.format("json")
 	}
+	options := withName(j.l.storeOptions(j.s.node, &j.a.Options, key, &value), j.s)
 	if j.a.Store != "" {
 		options = append(options, topology.As(j.a.Store))
+		if counts && j.a.Options.StoreSerde.node == nil {
+			options = append(options, topology.StoreSerdes(key.serde, value.serde))
+		}
 		j.l.keeps(j.s.node, j.a.Store, key, value, KeyValueStore)
 	}
 	return options, value
 }
 
-func joinTables[V2 any](j *joiner, h table[any], o table[V2]) handle {
+func joinTable(j *joiner, h table, other handle) handle {
+	if o, ok := other.(table); ok {
+		return joinTables(j, h, o)
+	}
+	return nil
+}
+
+func joinTables(j *joiner, h table, o table) handle {
 	if j.a.Grace != nil {
 		j.l.fail(j.s.node.Errorf("grace is for joins of a stream"))
 	}
 	if j.a.ForeignKey != nil {
 		return joinForeign(j, h, o)
 	}
-	options, value := j.rowOptions(h.key, h.value, j.s.name)
+	options, value := j.rowOptions(h.key, h.value, h.value.counts)
 	var to topology.Table[any, any]
 	switch j.kind {
 	case inner:
-		to = h.Table.Join(o.Table, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Table.Join(o.Table, func(k, v, v2 any) any { return j.result(k, v, v2) }, options...)
 	case left:
-		to = h.Table.LeftJoin(o.Table, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Table.LeftJoin(o.Table, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
 	case outer:
-		to = h.Table.OuterJoin(o.Table, func(k any, v serde.Optional[any], v2 serde.Optional[V2]) any {
+		to = h.Table.OuterJoin(o.Table, func(k any, v serde.Optional[any], v2 serde.Optional[any]) any {
 			return j.result(k, optional(v), optional(v2))
 		}, options...)
 	}
-	return table[any]{to, h.key, value}
+	return table{to, h.key, value}
 }
 
-func joinForeign[V2 any](j *joiner, h table[any], o table[V2]) handle {
+func joinForeign(j *joiner, h table, o table) handle {
 	key := j.l.template(j.a.ForeignKey.node, []variable{varKey, varValue})
-	of := func(k any, v any) any { return key.eval(&variables{key: k, value: v}) }
+	of := func(k, v any) any { return key.eval(&variables{key: k, value: v}) }
 	name := j.s.name
-	options, value := j.rowOptions(h.key, h.value, "") // the name is that of the join, not of an operator
+	j.s.name = "" // it is that of the join, not of an operator
+	options, value := j.rowOptions(h.key, h.value, h.value.counts)
 	var to topology.Table[any, any]
 	if j.kind == inner {
-		to = h.Table.JoinForeign(o.Table, of, name, func(k any, v any, v2 V2) any { return j.result(k, v, v2) }, options...)
+		to = h.Table.JoinForeign(o.Table, of, name, func(k, v, v2 any) any { return j.result(k, v, v2) }, options...)
 	} else {
-		to = h.Table.LeftJoinForeign(o.Table, of, name, func(k any, v any, v2 serde.Optional[V2]) any { return j.result(k, v, optional(v2)) }, options...)
+		to = h.Table.LeftJoinForeign(o.Table, of, name, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, options...)
 	}
-	return table[any]{to, h.key, value}
+	return table{to, h.key, value}
 }
 
-func joinWindowTables(j *joiner, h, o windowedTable[any]) handle {
+func joinWindows(j *joiner, h windowedTable, other handle) handle {
+	if o, ok := other.(windowedTable); ok {
+		return joinWindowTables(j, h, o)
+	}
+	return nil
+}
+
+func joinWindowTables(j *joiner, h windowedTable, o windowedTable) handle {
+	if h.value.counts {
+		j.l.fail(j.s.node.Errorf("a table of counts with windows cannot be the left side: use aggregate in the place of count"))
+		return broken{}
+	}
 	if j.a.Store != "" {
 		j.l.fail(j.s.node.Errorf("a join of tables with windows keeps no rows: leave store out"))
 	}
@@ -263,7 +287,7 @@ func joinWindowTables(j *joiner, h, o windowedTable[any]) handle {
 	var to topology.WindowedTable[any, any]
 	switch j.kind {
 	case inner:
-		to = h.WindowedTable.Join(o.WindowedTable, func(k any, w windows.Window, v any, v2 any) any { return result(k, w, v, v2) }, options...)
+		to = h.WindowedTable.Join(o.WindowedTable, func(k any, w windows.Window, v, v2 any) any { return result(k, w, v, v2) }, options...)
 	case left:
 		to = h.WindowedTable.LeftJoin(o.WindowedTable, func(k any, w windows.Window, v any, v2 serde.Optional[any]) any {
 			return result(k, w, v, optional(v2))
@@ -273,5 +297,5 @@ func joinWindowTables(j *joiner, h, o windowedTable[any]) handle {
 			return result(k, w, optional(v), optional(v2))
 		}, options...)
 	}
-	return windowedTable[any]{to, h.key, h.value, h.windows}
+	return windowedTable{to, h.key, h.value, h.windows}
 }

@@ -11,17 +11,49 @@ import (
 	"github.com/rivusio/rivusio/windows"
 )
 
-// format is a serde by its name, for values as expressions have them.
+// format is a serde by its name, for keys and values as the handles have them.
 type format struct {
-	name  string
-	serde serde.Serde[any]
-	// window, of a format of keys in windows, is the serde of both, of which serde is the part of the key.
-	window serde.Serde[windows.Keyed[any]]
+	name   string
+	serde  serde.Serde[any]
+	base   *format // of keys in windows: the format of the part without the window; else nil
+	counts bool    // the values are counts
 }
 
 // windowed is a format of keys in windows.
 func (f *format) windowed(s serde.Serde[windows.Keyed[any]]) *format {
-	return &format{name: "windowed " + f.name, serde: f.serde, window: s}
+	return &format{name: "windowed " + f.name, serde: keyed{s}, base: f}
+}
+
+// keyed lends a serde of keys in windows to keys of any.
+type keyed struct {
+	windows serde.Serde[windows.Keyed[any]]
+}
+
+// IsNull implements [serde.Nuller].
+func (keyed) IsNull(v any) bool { return v == nil }
+
+func (s keyed) Append(dst []byte, v any) ([]byte, error) {
+	k, ok := v.(windows.Keyed[any])
+	if !ok {
+		return dst, fmt.Errorf("the key is %s, want a key in a window", described(v))
+	}
+	return s.windows.Append(dst, k)
+}
+
+func (s keyed) Decode(b []byte) (any, error) {
+	if b == nil {
+		return nil, nil
+	}
+	k, err := s.windows.Decode(b)
+	return k, err
+}
+
+// PartitionKey implements [serde.PartitionKeyer].
+func (s keyed) PartitionKey(encoded []byte) []byte {
+	if part := serde.PartitionKey(s.windows); part != nil {
+		return part(encoded)
+	}
+	return encoded
 }
 
 // formats are the serdes that a file can name, in the order of the documentation. Each serde is one value for the whole file:
@@ -128,14 +160,11 @@ func (c Codec) Decode(b []byte) (any, error) {
 	if b == nil {
 		return nil, nil
 	}
-	if c.f.window == nil {
-		return c.f.serde.Decode(b)
+	v, err := c.f.serde.Decode(b)
+	if k, ok := v.(windows.Keyed[any]); ok {
+		v = map[string]any{"key": k.Key, "window": windowValue(k.Window)}
 	}
-	k, err := c.f.window.Decode(b)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"key": k.Key, "window": windowValue(k.Window)}, nil
+	return v, err
 }
 
 // Encode encodes a JSON value.
@@ -143,7 +172,7 @@ func (c Codec) Encode(v any) ([]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
-	if c.f.window == nil {
+	if c.f.base == nil {
 		return c.f.serde.Append([]byte{}, v)
 	}
 	m, _ := v.(map[string]any)
@@ -153,15 +182,13 @@ func (c Codec) Encode(v any) ([]byte, error) {
 	if !okStart || !okEnd {
 		return nil, fmt.Errorf("a key in a window is {key, window: {start, end}}, this is %s", described(v))
 	}
-	return c.f.window.Append([]byte{}, windows.Keyed[any]{Key: m["key"], Window: windows.Window{Start: start, End: end}})
+	return c.f.serde.Append([]byte{}, windows.Keyed[any]{Key: m["key"], Window: windows.Window{Start: start, End: end}})
 }
 
 // PartitionKey is the part of an encoded key that decides the partition.
 func (c Codec) PartitionKey(encoded []byte) []byte {
-	if c.f.window != nil {
-		if part := serde.PartitionKey(c.f.window); part != nil {
-			return part(encoded)
-		}
+	if part := serde.PartitionKey(c.f.serde); part != nil {
+		return part(encoded)
 	}
 	return encoded
 }
@@ -169,22 +196,4 @@ func (c Codec) PartitionKey(encoded []byte) []byte {
 // timeKeys are the keys of time windows of one size, in Kafka Streams' form.
 func timeKeys(f *format, size time.Duration) *format {
 	return f.windowed(windows.TimeKeySerde(f.serde, size))
-}
-
-// keySerde is the serde of a format for keys of type K.
-func keySerde[K any](f *format) serde.Serde[K] {
-	if s, ok := any(f.serde).(serde.Serde[K]); ok {
-		return s
-	}
-	s, _ := any(f.window).(serde.Serde[K])
-	return s
-}
-
-// valueSerde is the serde of a format for values of type V: any, or int64.
-func valueSerde[V any](f *format) serde.Serde[V] {
-	if s, ok := any(f.serde).(serde.Serde[V]); ok {
-		return s
-	}
-	s, _ := any(serde.Int64).(serde.Serde[V])
-	return s
 }

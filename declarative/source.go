@@ -95,9 +95,9 @@ func (l *loader) makeStream(e *entry, s *streamEntry) handle {
 	}
 	h = l.steps(h, s.Steps)
 	switch h.(type) {
-	case table[any], table[int64], windowedTable[any], windowedTable[int64]:
+	case table, windowedTable:
 		l.fail(e.node.Errorf("stream %q ends as %s: add the step to_stream, or move it to tables", e.name, h.described()))
-	case windowed[any], sessions[any], groupedTable:
+	case windowed, sessions, groupedTable:
 		l.fail(e.node.Errorf("stream %q ends as %s, of which nothing can go on: add a step that aggregates it", e.name, h.described()))
 	}
 	return h
@@ -126,7 +126,7 @@ func (l *loader) readStream(e *entry, s *streamEntry) handle {
 		l.mark(s.Pattern, e.node)
 		l.file.Matched = &Topic{"", Codec{k}, Codec{v}}
 	}
-	return stream[any, any]{l.b.StreamOf(set, k.serde, v.serde, options...), k, v}
+	return stream{l.b.StreamOf(set, k.serde, v.serde, options...), k, v}
 }
 
 // merge merges streams of the same types.
@@ -135,10 +135,7 @@ func (l *loader) merge(references []reference) handle {
 	for i, r := range references {
 		handles[i] = l.refer(r)
 	}
-	switch first := handles[0].(type) {
-	case stream[any, any]:
-		return mergeInto(l, first, references, handles)
-	case stream[any, int64]:
+	if first, ok := unwindowed(handles[0]); ok {
 		return mergeInto(l, first, references, handles)
 	}
 	if _, bad := handles[0].(broken); !bad {
@@ -147,10 +144,11 @@ func (l *loader) merge(references []reference) handle {
 	return broken{}
 }
 
-func mergeInto[V any](l *loader, first stream[any, V], references []reference, handles []handle) handle {
-	others := make([]topology.Stream[any, V], 0, len(handles)-1)
+func mergeInto(l *loader, first stream, references []reference, handles []handle) handle {
+	others := make([]topology.Stream[any, any], 0, len(handles)-1)
 	for i, h := range handles[1:] {
-		s, ok := h.(stream[any, V])
+		s, ok := unwindowed(h)
+		ok = ok && s.value.counts == first.value.counts
 		if _, bad := h.(broken); bad {
 			continue
 		}
@@ -182,7 +180,7 @@ func (l *loader) makeTable(e *entry, t *tableEntry) handle {
 		l.fail(e.node.Errorf("table %q: store is for a table of a topic: give it to the step that makes the table", e.name))
 	}
 	switch h.(type) {
-	case table[any], table[int64], windowedTable[any], windowedTable[int64], broken:
+	case table, windowedTable, broken:
 		return h
 	}
 	l.fail(e.node.Errorf("table %q ends as %s: add a step that makes a table, such as to_table or count, or move it to streams", e.name, h.described()))
@@ -200,7 +198,7 @@ func (l *loader) readTable(e *entry, t *tableEntry) handle {
 		options = append(options, topology.SourceAsChangelog())
 	}
 	l.keeps(e.node, t.Rows.Store, k, v, storeOf(&t.Rows.Options))
-	return table[any]{l.b.Table(t.Topic, t.Rows.Store, k.serde, v.serde, options...), k, v}
+	return table{l.b.Table(t.Topic, t.Rows.Store, k.serde, v.serde, options...), k, v}
 }
 
 // makeGlobal makes a global table.

@@ -6,7 +6,6 @@ import (
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/topology"
-	"github.com/rivusio/rivusio/windows"
 )
 
 // streamSteps are the steps of a stream, whatever its types. Where an expression uses timestamp or headers, which the
@@ -48,11 +47,11 @@ func filter(l *loader, in handle, s *step, x *expression, not bool) handle {
 // metadata are the variables that only a processor is given.
 var metadata = []variable{varTimestamp, varHeaders}
 
-func (h stream[K, V]) filter(l *loader, s *step, n *document.Node, not bool) handle {
-	p := l.program(n, recordVariables[K](metadata...))
+func (h stream) filter(l *loader, s *step, n *document.Node, not bool) handle {
+	p := l.program(n, h.variables(metadata...))
 	if p.needs(metadata...) {
-		h.Stream = h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[K, V]) (operators.ForwardFixedKey[K, V], error) {
-			return func(r *operators.FixedKeyRecord[K, V]) error {
+		h.Stream = h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[any, any]) (operators.ForwardFixedKey[any, any], error) {
+			return func(r *operators.FixedKeyRecord[any, any]) error {
 				k, _ := r.Key()
 				if p.test(&variables{key: k, value: r.Value, timestamp: r.Timestamp, headers: r.Headers}) == not {
 					return nil
@@ -62,7 +61,7 @@ func (h stream[K, V]) filter(l *loader, s *step, n *document.Node, not bool) han
 		}, s.processOptions()...)
 		return h
 	}
-	keep := func(k K, v V) bool { return p.test(&variables{key: k, value: v}) }
+	keep := func(k, v any) bool { return p.test(&variables{key: k, value: v}) }
 	if not {
 		h.Stream = h.Stream.FilterNot(keep, s.named()...)
 	} else {
@@ -88,39 +87,39 @@ func applyMap(l *loader, in handle, s *step, a *mapArgs) handle {
 
 // made is a stream of values that expressions made. Where the serdes of what was before are those of other types, the keys are
 // written as before without their windows, and values as JSON.
-func made[K, V any](l *loader, before stream[K, V], to topology.Stream[any, any]) handle {
+func made(l *loader, before stream, to topology.Stream[any, any]) handle {
 	key, value := before.key, before.value
-	if key.window != nil {
-		key = l.format(key.name[len("windowed "):])
+	if key.base != nil {
+		key = key.base
 	}
-	if _, counts := any(*new(V)).(int64); counts {
+	if before.value.counts {
 		value = l.format("json")
 	}
 	if key != before.key || value != before.value {
 		to = to.WithSerdes(key.serde, value.serde)
 	}
-	return stream[any, any]{to, key, value}
+	return stream{to, key, value}
 }
 
-func (h stream[K, V]) mapRecords(l *loader, s *step, key, value *document.Node) handle {
-	known := recordVariables[K](metadata...)
+func (h stream) mapRecords(l *loader, s *step, key, value *document.Node) handle {
+	known := h.variables(metadata...)
 	k2, v2 := l.template(key, known), l.template(value, known)
 	if k2.needs(metadata...) || v2.needs(metadata...) {
-		return made(l, h, h.process(s, func(r *operators.Record[K, V], forward operators.Forward[any, any]) error {
+		return made(l, h, h.process(s, func(r *operators.Record[any, any], forward operators.Forward[any, any]) error {
 			v := &variables{key: r.Key, value: r.Value, timestamp: r.Timestamp, headers: r.Headers}
 			return forward(&operators.Record[any, any]{Key: k2.eval(v), Value: v2.eval(v), Timestamp: r.Timestamp, Headers: r.Headers})
 		}))
 	}
-	return made(l, h, h.Stream.Map(func(k K, v V) (any, any) {
+	return made(l, h, h.Stream.Map(func(k, v any) (any, any) {
 		vars := &variables{key: k, value: v}
 		return k2.eval(vars), v2.eval(vars)
 	}, s.named()...))
 }
 
 // process is a processor that has no state.
-func (h stream[K, V]) process(s *step, f func(r *operators.Record[K, V], forward operators.Forward[any, any]) error) topology.Stream[any, any] {
-	return h.Stream.Process(func(_ *operators.Context, forward operators.Forward[any, any]) (operators.Forward[K, V], error) {
-		return func(r *operators.Record[K, V]) error { return f(r, forward) }, nil
+func (h stream) process(s *step, f func(r *operators.Record[any, any], forward operators.Forward[any, any]) error) topology.Stream[any, any] {
+	return h.Stream.Process(func(_ *operators.Context, forward operators.Forward[any, any]) (operators.Forward[any, any], error) {
+		return func(r *operators.Record[any, any]) error { return f(r, forward) }, nil
 	}, s.processOptions()...)
 }
 
@@ -134,11 +133,11 @@ func applyMapValues(l *loader, in handle, s *step, x *expression) handle {
 	return l.cannot(in, s, "a stream or a table")
 }
 
-func (h stream[K, V]) mapValues(l *loader, s *step, n *document.Node) handle {
-	t := l.template(n, recordVariables[K](metadata...))
+func (h stream) mapValues(l *loader, s *step, n *document.Node) handle {
+	t := l.template(n, h.variables(metadata...))
 	if t.needs(metadata...) {
-		to := h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[K, any]) (operators.ForwardFixedKey[K, V], error) {
-			return func(r *operators.FixedKeyRecord[K, V]) error {
+		to := h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[any, any]) (operators.ForwardFixedKey[any, any], error) {
+			return func(r *operators.FixedKeyRecord[any, any]) error {
 				k, _ := r.Key()
 				o := r.WithValue(t.eval(&variables{key: k, value: r.Value, timestamp: r.Timestamp, headers: r.Headers}))
 				return forward(&o)
@@ -146,17 +145,17 @@ func (h stream[K, V]) mapValues(l *loader, s *step, n *document.Node) handle {
 		}, s.processOptions()...)
 		return madeValues(l, h, to)
 	}
-	return madeValues(l, h, h.Stream.MapValues(func(k K, v V) any { return t.eval(&variables{key: k, value: v}) }, s.named()...))
+	return madeValues(l, h, h.Stream.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...))
 }
 
 // madeValues is made for values only.
-func madeValues[K, V any](l *loader, before stream[K, V], to topology.Stream[K, any]) handle {
+func madeValues(l *loader, before stream, to topology.Stream[any, any]) handle {
 	value := before.value
-	if _, counts := any(*new(V)).(int64); counts {
+	if before.value.counts {
 		value = l.format("json")
-		to = to.WithSerdes(keySerde[K](before.key), value.serde)
+		to = to.WithSerdes(before.key.serde, value.serde)
 	}
-	return stream[K, any]{to, before.key, value}
+	return stream{to, before.key, value}
 }
 
 func applyFlatMap(l *loader, in handle, s *step, a *flatMapArgs) handle {
@@ -176,8 +175,8 @@ func (t *template) list(v *variables) []any {
 	return items
 }
 
-func (h stream[K, V]) flatMap(l *loader, s *step, a *flatMapArgs) handle {
-	known := recordVariables[K](metadata...)
+func (h stream) flatMap(l *loader, s *step, a *flatMapArgs) handle {
+	known := h.variables(metadata...)
 	each := l.template(a.Each.node, known)
 	inner := append(known, varItem)
 	var key, value *template
@@ -200,7 +199,7 @@ func (h stream[K, V]) flatMap(l *loader, s *step, a *flatMapArgs) handle {
 		}
 	}
 	if each.needs(metadata...) || key != nil && key.needs(metadata...) || value != nil && value.needs(metadata...) {
-		return made(l, h, h.process(s, func(r *operators.Record[K, V], forward operators.Forward[any, any]) (err error) {
+		return made(l, h, h.process(s, func(r *operators.Record[any, any], forward operators.Forward[any, any]) (err error) {
 			emit(&variables{key: r.Key, value: r.Value, timestamp: r.Timestamp, headers: r.Headers}, func(k, v any) {
 				if err == nil {
 					err = forward(&operators.Record[any, any]{Key: k, Value: v, Timestamp: r.Timestamp, Headers: r.Headers})
@@ -209,7 +208,7 @@ func (h stream[K, V]) flatMap(l *loader, s *step, a *flatMapArgs) handle {
 			return err
 		}))
 	}
-	return made(l, h, h.Stream.FlatMap(func(k K, v V, out func(any, any)) { emit(&variables{key: k, value: v}, out) }, s.named()...))
+	return made(l, h, h.Stream.FlatMap(func(k, v any, out func(any, any)) { emit(&variables{key: k, value: v}, out) }, s.named()...))
 }
 
 func applyFlatMapValues(l *loader, in handle, s *step, x *expression) handle {
@@ -219,9 +218,9 @@ func applyFlatMapValues(l *loader, in handle, s *step, x *expression) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) flatMapValues(l *loader, s *step, n *document.Node) handle {
-	t := l.template(n, recordVariables[K]())
-	return madeValues(l, h, h.Stream.FlatMapValues(func(k K, v V) []any { return t.list(&variables{key: k, value: v}) }, s.named()...))
+func (h stream) flatMapValues(l *loader, s *step, n *document.Node) handle {
+	t := l.template(n, h.variables())
+	return madeValues(l, h, h.Stream.FlatMapValues(func(k, v any) []any { return t.list(&variables{key: k, value: v}) }, s.named()...))
 }
 
 func applySelectKey(l *loader, in handle, s *step, x *expression) handle {
@@ -231,15 +230,15 @@ func applySelectKey(l *loader, in handle, s *step, x *expression) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) selectKey(l *loader, s *step, n *document.Node) handle {
-	t := l.template(n, recordVariables[K]())
-	to := h.Stream.SelectKey(func(k K, v V) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
+func (h stream) selectKey(l *loader, s *step, n *document.Node) handle {
+	t := l.template(n, h.variables())
+	to := h.Stream.SelectKey(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
 	key := h.key
-	if key.window != nil {
-		key = l.format(key.name[len("windowed "):])
-		to = to.WithSerdes(key.serde, valueSerde[V](h.value))
+	if key.base != nil {
+		key = key.base
+		to = to.WithSerdes(key.serde, h.value.serde)
 	}
-	return stream[any, V]{to, key, h.value}
+	return stream{to, key, h.value}
 }
 
 func applyHeaders(l *loader, in handle, s *step, a *headersArgs) handle {
@@ -249,13 +248,13 @@ func applyHeaders(l *loader, in handle, s *step, a *headersArgs) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) setHeaders(l *loader, s *step, a *headersArgs) handle {
+func (h stream) setHeaders(l *loader, s *step, a *headersArgs) handle {
 	set := make([]*program, len(a.Set.names))
 	for i, name := range a.Set.names {
-		set[i] = l.program(a.Set.entries[name].node, recordVariables[K](metadata...))
+		set[i] = l.program(a.Set.entries[name].node, h.variables(metadata...))
 	}
-	h.Stream = h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[K, V]) (operators.ForwardFixedKey[K, V], error) {
-		return func(r *operators.FixedKeyRecord[K, V]) error {
+	h.Stream = h.Stream.ProcessValues(func(_ *operators.Context, forward operators.ForwardFixedKey[any, any]) (operators.ForwardFixedKey[any, any], error) {
+		return func(r *operators.FixedKeyRecord[any, any]) error {
 			k, _ := r.Key()
 			o := *r
 			for _, name := range a.Remove {
@@ -282,9 +281,9 @@ func applyLog(l *loader, in handle, s *step, x *expression) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) logRecords(l *loader, s *step, n *document.Node) handle {
-	p, log := l.program(n, recordVariables[K]()), l.log
-	h.Stream = h.Stream.Peek(func(k K, v V) {
+func (h stream) logRecords(l *loader, s *step, n *document.Node) handle {
+	p, log := l.program(n, h.variables()), l.log
+	h.Stream = h.Stream.Peek(func(k, v any) {
 		log.Info(fmt.Sprint(p.eval(&variables{key: k, value: v})))
 	}, s.named()...)
 	return h
@@ -297,12 +296,12 @@ func applyBranch(l *loader, in handle, s *step, a *[]branchArgs) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) split(l *loader, s *step, a []branchArgs) handle {
+func (h stream) split(l *loader, s *step, a []branchArgs) handle {
 	if len(a) == 0 {
 		l.fail(s.node.Errorf("branch has no branches"))
 		return broken{}
 	}
-	var conditions []func(K, V) bool
+	var conditions []func(k, v any) bool
 	b := branches{}
 	for i, branch := range a {
 		for _, other := range b.names {
@@ -313,14 +312,14 @@ func (h stream[K, V]) split(l *loader, s *step, a []branchArgs) handle {
 		b.names = append(b.names, branch.Name)
 		switch {
 		case branch.If != nil:
-			p := l.program(branch.If.node, recordVariables[K]())
-			conditions = append(conditions, func(k K, v V) bool { return p.test(&variables{key: k, value: v}) })
+			p := l.program(branch.If.node, h.variables())
+			conditions = append(conditions, func(k, v any) bool { return p.test(&variables{key: k, value: v}) })
 		case i < len(a)-1:
 			l.fail(s.node.Errorf("branch %q has no condition, which only the last may have not", branch.Name))
 		}
 	}
 	for _, to := range h.Stream.Branch(conditions...) {
-		b.streams = append(b.streams, stream[K, V]{to, h.key, h.value})
+		b.streams = append(b.streams, stream{to, h.key, h.value})
 	}
 	return b
 }
@@ -332,22 +331,22 @@ func applySerdes(l *loader, in handle, s *step, a *serdesArgs) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) withSerdes(l *loader, s *step, a *serdesArgs) handle {
+func (h stream) withSerdes(l *loader, s *step, a *serdesArgs) handle {
 	key, value := h.key, h.value
 	if a.Key.node != nil {
-		if key.window != nil {
+		if key.base != nil {
 			l.fail(a.Key.node.Errorf("keys in windows keep their serde: use select_key first"))
 		} else {
 			key = l.format(a.Key.name)
 		}
 	}
 	if a.Value.node != nil {
-		if _, counts := any(*new(V)).(int64); counts && a.Value.name != "int64" {
+		if value.counts && a.Value.name != "int64" {
 			l.fail(a.Value.node.Errorf("counts are int64: use map_values first"))
 		}
 		value = l.format(a.Value.name)
 	}
-	return stream[K, V]{h.Stream.WithSerdes(keySerde[K](key), valueSerde[V](value)), key, value}
+	return stream{h.Stream.WithSerdes(key.serde, value.serde), key, value}
 }
 
 func applyRepartition(l *loader, in handle, s *step, a *repartitionArgs) handle {
@@ -356,11 +355,7 @@ func applyRepartition(l *loader, in handle, s *step, a *repartitionArgs) handle 
 		options = append(options, topology.Partitions(a.Partitions))
 	}
 	l.mark(a.Name, s.node)
-	switch h := in.(type) {
-	case stream[any, any]:
-		h.Stream = h.Stream.Repartition(a.Name, options...)
-		return h
-	case stream[any, int64]:
+	if h, ok := unwindowed(in); ok {
 		h.Stream = h.Stream.Repartition(a.Name, options...)
 		return h
 	}
@@ -368,11 +363,7 @@ func applyRepartition(l *loader, in handle, s *step, a *repartitionArgs) handle 
 }
 
 func applyMarkAsPartitioned(l *loader, in handle, s *step, _ *none) handle {
-	switch h := in.(type) {
-	case stream[any, any]:
-		h.Stream = h.Stream.MarkAsPartitioned()
-		return h
-	case stream[any, int64]:
+	if h, ok := unwindowed(in); ok {
 		h.Stream = h.Stream.MarkAsPartitioned()
 		return h
 	}
@@ -386,14 +377,14 @@ func applyTo(l *loader, in handle, s *step, a *toArgs) handle {
 	return l.cannot(in, s, "a stream")
 }
 
-func (h stream[K, V]) to(l *loader, s *step, a *toArgs) handle {
+func (h stream) to(l *loader, s *step, a *toArgs) handle {
 	options := s.named()
 	if a.MessageIDs {
 		options = append(options, topology.MessageIDs())
 	}
 	if a.Partition != nil {
-		p := l.program(a.Partition.node, recordVariables[K](varPartitions, varTopic))
-		options = append(options, topology.Partitioner(func(dst []int32, topic string, k K, v V, partitions int32) []int32 {
+		p := l.program(a.Partition.node, h.variables(varPartitions, varTopic))
+		options = append(options, topology.Partitioner(func(dst []int32, topic string, k, v any, partitions int32) []int32 {
 			result := p.eval(&variables{key: k, value: v, topic: topic, partitions: int64(partitions)})
 			n, ok := result.(int64)
 			if !ok || n < 0 || n >= int64(partitions) {
@@ -407,9 +398,9 @@ func (h stream[K, V]) to(l *loader, s *step, a *toArgs) handle {
 		h.Stream.To(a.Topic, options...)
 		return h
 	}
-	p := l.program(a.Choose.node, recordVariables[K](metadata...))
+	p := l.program(a.Choose.node, h.variables(metadata...))
 	l.file.Chosen = &Topic{"", Codec{h.key}, Codec{h.value}}
-	h.Stream.ToChosen(func(k K, v V, r operators.RecordContext) string {
+	h.Stream.ToChosen(func(k, v any, r operators.RecordContext) string {
 		result := p.eval(&variables{key: k, value: v, timestamp: r.Timestamp, headers: r.Headers})
 		topic, ok := result.(string)
 		if !ok {
@@ -418,10 +409,4 @@ func (h stream[K, V]) to(l *loader, s *step, a *toArgs) handle {
 		return topic
 	}, options...)
 	return h
-}
-
-// isWindowed reports whether keys of a type have windows.
-func isWindowed[K any]() bool {
-	_, ok := any(*new(K)).(windows.Keyed[any])
-	return ok
 }

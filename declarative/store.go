@@ -22,8 +22,6 @@ type Store struct {
 	Name       string
 	Kind       StoreKind
 	Key, Value Codec
-	// Counts says that its values are int64 and not any.
-	Counts bool
 }
 
 func storeOf(o *storeOptions) StoreKind {

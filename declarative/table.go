@@ -20,9 +20,9 @@ type tableSteps interface {
 // windowVariables are those of the rows of a windowed table.
 var windowVariables = []variable{varKey, varValue, varWindow}
 
-func (h table[V]) filterRows(l *loader, s *step, n *document.Node, not bool) handle {
+func (h table) filterRows(l *loader, s *step, n *document.Node, not bool) handle {
 	p := l.program(n, []variable{varKey, varValue})
-	keep := func(k any, v V) bool { return p.test(&variables{key: k, value: v}) }
+	keep := func(k, v any) bool { return p.test(&variables{key: k, value: v}) }
 	if not {
 		h.Table = h.Table.FilterNot(keep, withName(nil, s)...)
 	} else {
@@ -31,9 +31,9 @@ func (h table[V]) filterRows(l *loader, s *step, n *document.Node, not bool) han
 	return h
 }
 
-func (h windowedTable[V]) filterRows(l *loader, s *step, n *document.Node, not bool) handle {
+func (h windowedTable) filterRows(l *loader, s *step, n *document.Node, not bool) handle {
 	p := l.program(n, windowVariables)
-	keep := func(k any, w windows.Window, v V) bool { return p.test(&variables{key: windows.Key(k, w), value: v}) }
+	keep := func(k any, w windows.Window, v any) bool { return p.test(&variables{key: windows.Key(k, w), value: v}) }
 	if not {
 		h.WindowedTable = h.WindowedTable.FilterNot(keep, withName(nil, s)...)
 	} else {
@@ -42,33 +42,27 @@ func (h windowedTable[V]) filterRows(l *loader, s *step, n *document.Node, not b
 	return h
 }
 
-func (h table[V]) mapRows(l *loader, s *step, n *document.Node) handle {
+func (h table) mapRows(l *loader, s *step, n *document.Node) handle {
 	t := l.template(n, []variable{varKey, varValue})
 	value := h.value
-	if isCount[V]() {
+	if h.value.counts {
 		l.fail(s.node.Errorf("map_values of a table of counts: go on with to_stream, or use aggregate in the place of count"))
 		value = l.format("json")
 	}
-	return table[any]{h.Table.MapValues(func(k any, v V) any { return t.eval(&variables{key: k, value: v}) }, withName(nil, s)...), h.key, value}
+	return table{h.Table.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, withName(nil, s)...), h.key, value}
 }
 
-func (h windowedTable[V]) mapRows(l *loader, s *step, n *document.Node) handle {
+func (h windowedTable) mapRows(l *loader, s *step, n *document.Node) handle {
 	t := l.template(n, windowVariables)
 	value := h.value
-	if isCount[V]() {
+	if h.value.counts {
 		l.fail(s.node.Errorf("map_values of a table of counts: go on with to_stream, or use aggregate in the place of count"))
 		value = l.format("json")
 	}
-	to := h.WindowedTable.MapValues(func(k any, w windows.Window, v V) any {
+	to := h.WindowedTable.MapValues(func(k any, w windows.Window, v any) any {
 		return t.eval(&variables{key: windows.Key(k, w), value: v})
 	}, withName(nil, s)...)
-	return windowedTable[any]{to, h.key, value, h.windows}
-}
-
-// isCount reports whether values are those of a count.
-func isCount[V any]() bool {
-	_, ok := any(*new(V)).(int64)
-	return ok
+	return windowedTable{to, h.key, value, h.windows}
 }
 
 // groupArgs is the value of a step group_by of a table, where it is a map.
@@ -102,28 +96,28 @@ func regrouped(l *loader, g topology.GroupedTable[any, any], key, value *format,
 	return groupedTable{g, key, value}
 }
 
-func (h table[V]) groupRows(l *loader, s *step, n *document.Node) handle {
+func (h table) groupRows(l *loader, s *step, n *document.Node) handle {
 	key, value := group(l, n, []variable{varKey, varValue})
-	g := h.Table.GroupBy(func(k any, v V) (any, any) {
+	g := h.Table.GroupBy(func(k, v any) (any, any) {
 		vars := &variables{key: k, value: v}
 		if value == nil {
 			return key.eval(vars), v
 		}
 		return key.eval(vars), value.eval(vars)
 	}, s.named()...)
-	return regrouped(l, g, h.key, h.value, isCount[V]())
+	return regrouped(l, g, h.key, h.value, h.value.counts)
 }
 
-func (h windowedTable[V]) groupRows(l *loader, s *step, n *document.Node) handle {
+func (h windowedTable) groupRows(l *loader, s *step, n *document.Node) handle {
 	key, value := group(l, n, windowVariables)
-	g := h.WindowedTable.GroupBy(func(k any, w windows.Window, v V) (any, any) {
+	g := h.WindowedTable.GroupBy(func(k any, w windows.Window, v any) (any, any) {
 		vars := &variables{key: windows.Key(k, w), value: v}
 		if value == nil {
 			return key.eval(vars), v
 		}
 		return key.eval(vars), value.eval(vars)
 	}, s.named()...)
-	return regrouped(l, g, h.key, h.value, isCount[V]())
+	return regrouped(l, g, h.key, h.value, h.value.counts)
 }
 
 func applySuppress(l *loader, in handle, s *step, a *suppressArgs) handle {
@@ -159,12 +153,12 @@ func applySuppress(l *loader, in handle, s *step, a *suppressArgs) handle {
 	return h.suppress(l, s, how, withName(options, s))
 }
 
-func (h table[V]) suppress(_ *loader, _ *step, how topology.Suppression, options []topology.StoreOption) handle {
+func (h table) suppress(_ *loader, _ *step, how topology.Suppression, options []topology.StoreOption) handle {
 	h.Table = h.Table.Suppress(how, options...)
 	return h
 }
 
-func (h windowedTable[V]) suppress(_ *loader, _ *step, how topology.Suppression, options []topology.StoreOption) handle {
+func (h windowedTable) suppress(_ *loader, _ *step, how topology.Suppression, options []topology.StoreOption) handle {
 	h.WindowedTable = h.WindowedTable.Suppress(how, options...)
 	return h
 }
@@ -185,20 +179,21 @@ func applyToStream(l *loader, in handle, s *step, a *toStreamArgs) handle {
 	return h.toStream(l, s, a.Key.node)
 }
 
-func (h table[V]) toStream(l *loader, s *step, key *document.Node) handle {
+func (h table) toStream(l *loader, s *step, key *document.Node) handle {
 	if key != nil {
 		l.fail(key.Errorf("key is for a table with windows: use select_key behind to_stream"))
 	}
-	return stream[any, V]{h.Table.ToStream(s.named()...), h.key, h.value}
+	return stream{h.Table.ToStream(s.named()...), h.key, h.value}
 }
 
-func (h windowedTable[V]) toStream(l *loader, s *step, key *document.Node) handle {
+func (h windowedTable) toStream(l *loader, s *step, key *document.Node) handle {
 	if key == nil {
-		return stream[windows.Keyed[any], V]{h.WindowedTable.ToStream(windows.Key[any], s.named()...), h.windows, h.value}
+		inWindow := func(k any, w windows.Window) any { return windows.Key(k, w) }
+		return stream{h.WindowedTable.ToStream(inWindow, append(s.named(), topology.KeySerde(h.windows.serde))...), h.windows, h.value}
 	}
 	t := l.template(key, []variable{varKey, varWindow})
 	to := h.WindowedTable.ToStream(func(k any, w windows.Window) any { return t.eval(&variables{key: windows.Key(k, w)}) }, s.named()...)
-	return stream[any, V]{to, h.key, h.value}
+	return stream{to, h.key, h.value}
 }
 
 // toTableArgs are the arguments of to_table.
@@ -208,16 +203,11 @@ type toTableArgs struct {
 }
 
 func applyToTable(l *loader, in handle, s *step, a *toTableArgs) handle {
-	switch h := in.(type) {
-	case stream[any, any]:
+	if h, ok := unwindowed(in); ok {
 		value := h.value
 		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
 		l.keeps(s.node, a.Store, h.key, value, storeOf(&a.Options))
-		return table[any]{h.Stream.ToTable(a.Store, options...), h.key, value}
-	case stream[any, int64]:
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, new(*format)), s)
-		l.keeps(s.node, a.Store, h.key, h.value, storeOf(&a.Options))
-		return table[int64]{h.Stream.ToTable(a.Store, options...), h.key, h.value}
+		return table{h.Stream.ToTable(a.Store, options...), h.key, value}
 	}
 	return l.cannot(in, s, "a stream whose keys have no windows")
 }

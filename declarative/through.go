@@ -132,9 +132,9 @@ func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
 		return broken{}
 	}
 	l.mark(a.Store, s.node)
-	h, ok := in.(stream[any, any])
+	h, ok := unwindowed(in)
 	if !ok {
-		return l.cannot(in, s, "a stream whose keys have no windows and whose values are no counts")
+		return l.cannot(in, s, "a stream whose keys have no windows")
 	}
 	h.Stream = h.Stream.ThroughMessages(pipe, a.Store, append(options, s.named()...)...)
 	if a.KeepsKeys {
@@ -152,9 +152,9 @@ type batchArgs struct {
 }
 
 func applyBatch(l *loader, in handle, s *step, a *batchArgs) handle {
-	h, ok := in.(stream[any, any])
+	h, ok := unwindowed(in)
 	if !ok {
-		return l.cannot(in, s, "a stream whose keys have no windows and whose values are no counts")
+		return l.cannot(in, s, "a stream whose keys have no windows")
 	}
 	fold := func(_ any, values []any) any { return append([]any(nil), values...) }
 	if a.Value != nil {

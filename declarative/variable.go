@@ -1,8 +1,6 @@
 package declarative
 
 import (
-	"reflect"
-
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/windows"
@@ -87,14 +85,6 @@ func headersValue(headers []operators.Header) map[string]any {
 		m[h.Key] = string(h.Value)
 	}
 	return m
-}
-
-// recordVariables are those of a stateless operator with keys of type K.
-func recordVariables[K any](more ...variable) []variable {
-	if reflect.TypeFor[K]() == reflect.TypeFor[windows.Keyed[any]]() {
-		more = append([]variable{varWindow}, more...)
-	}
-	return append([]variable{varKey, varValue}, more...)
 }
 
 // template is a compiled expression, or a map or list of such.

@@ -211,3 +211,11 @@ func ExampleGrouped_CountAs() {
 	// a=|@0
 	// a=||@1
 }
+
+func ExampleKeySerde() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.GroupByKey().Windowed(windows.Tumbling(time.Second)).Count("counts").
+			ToStream(func(k string, _ windows.Window) string { return k }, topology.KeySerde(serde.JSON[string]())).To("out")
+	}, "a=x")
+	// Output: "a"=1@0
+}

@@ -51,6 +51,7 @@ const (
 	optOrdering
 	optOnError
 	optMessageIDs
+	optKeySerde
 
 	optsSource   = optUndecodable | optTimestamp | optStart
 	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
@@ -71,6 +72,7 @@ type nodeOptions struct {
 	ordered     bool
 	onError     pipes.FailureHandler
 	messageIDs  bool
+	keySerde    any // serde.Serde of the keys
 }
 
 type storeOptions struct {
@@ -207,6 +209,11 @@ func (o nodeOptions) identified[K, V any](c *operators.Context, sink operators.F
 		return sink
 	}
 	return operators.MessageIDs(c, pipes.MessageIDHeader, sink)
+}
+
+// KeySerde is the serde of the keys that a function makes, where it is not the default of their type.
+func KeySerde[K any](s serde.Serde[K]) NodeOption {
+	return nodeOption{optKeySerde, "KeySerde", func(o *nodeOptions) { o.keySerde = s }}
 }
 
 func partitionerOf[K, V any](b *Builder, n *graph.Node, o nodeOptions) operators.Partitioner[K, V] {

@@ -133,11 +133,16 @@ func onWindow[K, V, R any](f func(K, windows.Window, V) R) func(windows.Keyed[K]
 // What needs all records of a key together repartitions behind it. The default serde of windowed keys is the one of
 // Kafka's TimeWindowedSerializer ([windows.TimeKeySerde]).
 //
-// Options: [Named].
+// Options: [Named], [KeySerde].
 func (t WindowedTable[K, V]) ToStream[K2 any](key func(K, windows.Window) K2, opts ...NodeOption) Stream[K2, V] {
-	o := t.b.nodeOptions("ToStream", opts, optName)
+	o := t.b.nodeOptions("ToStream", opts, optName|optKeySerde)
 	k, ok := any(t.k).(serde.Serde[K2])
-	if !ok {
+	switch {
+	case o.keySerde != nil:
+		if k, ok = o.keySerde.(serde.Serde[K2]); !ok {
+			t.b.fail("ToStream makes keys of %s, but the KeySerde is of another type", typeName[K2]())
+		}
+	case !ok:
 		k = keySerde[K2](t.base)
 	}
 	n := toStream(t.b, t.from, o, k, t.v, func(w windows.Keyed[K]) K2 { return key(w.Key, w.Window) })
