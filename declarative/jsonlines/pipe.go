@@ -41,7 +41,15 @@ type Pipe struct {
 }
 
 // Progress is how far a run is.
-type Progress struct{ Read, Written, Dropped atomic.Int64 }
+type Progress struct {
+	Read, Written, Dropped atomic.Int64
+
+	drops []Drop
+}
+
+// Drops are the records that operators discarded on purpose, in the order of the topology. They are there when the run has
+// ended, however it has.
+func (p *Progress) Drops() []Drop { return p.drops }
 
 // LineError is an error about a line of input.
 type LineError struct {
@@ -73,7 +81,10 @@ func (p Pipe) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
+	defer func() {
+		p.Progress.drops = r.Dropped()
+		err = errors.Join(err, r.Close())
+	}()
 	run := &run{Pipe: p, r: r, out: bufio.NewWriterSize(p.Out, 1<<16), at: p.Now, begun: time.Now()}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -266,6 +277,10 @@ func (r *run) commit() error {
 		}
 	}
 	r.Progress.Written.Add(int64(len(records)))
-	r.Progress.Dropped.Store(int64(r.r.Dropped()))
+	var dropped int64
+	for _, d := range r.r.Dropped() {
+		dropped += int64(d.Records)
+	}
+	r.Progress.Dropped.Store(dropped)
 	return r.out.Flush()
 }

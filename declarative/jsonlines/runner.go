@@ -240,12 +240,21 @@ func windowKey(k windows.Keyed[any]) any {
 	return map[string]any{"key": k.Key, "window": map[string]any{"start": k.Start, "end": k.End}}
 }
 
-// Dropped is how many records operators discarded on purpose.
-func (r *Runner) Dropped() (n uint64) {
+// Drop is a number of records that an operator discarded on purpose, for a reason.
+type Drop struct {
+	Operator string
+	Reason   operators.Reason
+	Records  uint64
+}
+
+// Dropped is what operators have discarded so far, in the order of the topology.
+func (r *Runner) Dropped() (drops []Drop) {
 	for _, s := range r.runtime.Stats() {
-		for _, dropped := range s.Dropped {
-			n += dropped
+		for reason, records := range s.Dropped {
+			if records > 0 {
+				drops = append(drops, Drop{s.Node, operators.Reason(reason), records})
+			}
 		}
 	}
-	return n
+	return drops
 }
