@@ -1,6 +1,7 @@
 package rivusio
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -21,20 +22,21 @@ func (p *program) describeCommand() *cobra.Command {
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := p.chosen(cmd, args, name, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, name, pluginFolder(cmd), slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
 			text, err := describe(t, format)
 			if err != nil {
-				return err
+				return errors.Join(err, done())
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(text, "\n"))
-			return err
+			return errors.Join(err, done())
 		},
 	}
 	cmd.Flags().StringVar(&name, "topology", "", "`name` of the topology (default: the only one)")
 	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(descriptionFormats, ", "))
+	addPluginsFlag(cmd)
 	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
 	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(descriptionFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

@@ -1,6 +1,7 @@
 package rivusio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rivusio/rivusio/declarative"
+	"github.com/rivusio/rivusio/plugins"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -22,31 +24,63 @@ type fileError struct{ err error }
 func (f *fileError) Error() string { return f.err.Error() }
 func (f *fileError) Unwrap() error { return f.err }
 
-// readFile loads a declarative topology, whose steps log to a logger.
-func readFile(path string, log *slog.Logger) (*declarative.File, error) {
-	f, err := declarative.Read(path, declarative.Logger(log))
+// reader reads files of topologies. The plugins that they name run until it is closed.
+type reader struct {
+	log     *slog.Logger // of steps and plugins
+	plugins *plugins.Registry
+	done    func() error
+}
+
+// openReader makes a reader with the built-in plugins and those of a folder, "" for none. A file in the folder that is no
+// plugin is an error.
+func openReader(ctx context.Context, folder string, log *slog.Logger) (*reader, error) {
+	registry, done, err := pluginRegistry(ctx, folder, log)
+	switch {
+	case registry == nil:
+		return nil, err
+	case err != nil:
+		return nil, errors.Join(err, done())
+	}
+	return &reader{log, registry, done}, nil
+}
+
+// close ends the plugins of all files that were read.
+func (r *reader) close() error { return r.done() }
+
+// read loads a declarative topology.
+func (r *reader) read(path string) (*declarative.File, error) {
+	f, err := declarative.Read(path, declarative.Logger(r.log), declarative.Plugins(r.plugins))
 	if err != nil {
 		return nil, &fileError{err}
 	}
 	return f, nil
 }
 
-// chosen is the topology of the file on the command line, or of the program that has the name.
-func (p *program) chosen(cmd *cobra.Command, args []string, name string, log *slog.Logger) (*topology.Topology, error) {
+// chosen is the topology of the file on the command line, with plugins of a folder, or of the program that has the name. The
+// caller calls done when it needs the topology no more.
+func (p *program) chosen(cmd *cobra.Command, args []string, name, folder string, log *slog.Logger) (t *topology.Topology, done func() error, err error) {
 	if len(args) == 0 {
-		return p.topology(name)
+		if cmd.Flags().Changed(pluginsFlag) {
+			return nil, nil, &usageError{"--plugins is for the topology of a file: topologies of the program have the plugins that it gives them"}
+		}
+		t, err = p.topology(name)
+		return t, func() error { return nil }, err
 	}
 	if cmd.Flags().Changed("topology") {
-		return nil, &usageError{"--topology and a file are both given: which topology?"}
+		return nil, nil, &usageError{"--topology and a file are both given: which topology?"}
 	}
-	f, err := readFile(args[0], log)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "":
-		return nil, &usageError{fmt.Sprintf("there is no file %q; a topology of the program is chosen by --topology %s", args[0], args[0])}
-	case err != nil:
-		return nil, err
+	r, err := openReader(cmd.Context(), folder, log)
+	if err != nil {
+		return nil, nil, err
 	}
-	return f.Topology, nil
+	f, err := r.read(args[0])
+	if errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "" {
+		err = &usageError{fmt.Sprintf("there is no file %q; a topology of the program is chosen by --topology %s", args[0], args[0])}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, r.close())
+	}
+	return f.Topology, r.close, nil
 }
 
 // completeFiles completes the names of files of topologies.
@@ -73,6 +107,40 @@ func beside(path string) (tests string, ok bool) {
 	return "", false
 }
 
+// topologyFiles are the files of topologies that a command line names, in its order, each once. A file of tests stands for the
+// topology beside it, so that a glob may find both; one without a topology is a mistake.
+func topologyFiles(paths []string) (files []string, mistakes []error) {
+	seen := make(map[string]bool)
+	for _, path := range paths {
+		if isTests(path) {
+			topology, ok := tested(path)
+			if !ok {
+				mistakes = append(mistakes, &usageError{fmt.Sprintf("%s is a file of tests, and the file of its topology is not beside it", path)})
+				continue
+			}
+			path = topology
+		}
+		if clean := filepath.Clean(path); !seen[clean] {
+			seen[clean] = true
+			files = append(files, path)
+		}
+	}
+	return files, mistakes
+}
+
+// tested is the file of the topology beside a file of tests; ok is false if there is none.
+func tested(path string) (topology string, ok bool) {
+	for _, ending := range testEndings() {
+		base, is := strings.CutSuffix(path, ending)
+		for _, ext := range []string{".yaml", ".yml"} {
+			if _, err := os.Stat(base + ext); is && err == nil {
+				return base + ext, true
+			}
+		}
+	}
+	return "", false
+}
+
 // allCases are the tests in a file and in the one beside it.
 func allCases(path string, f *declarative.File) ([]declarative.Case, error) {
 	cases := f.Cases
@@ -92,45 +160,36 @@ func allCases(path string, f *declarative.File) ([]declarative.Case, error) {
 }
 
 func lintCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Report every mistake in files of topologies and of their tests",
 		Long: `Report every mistake in files of topologies, and in the files of tests beside them, with its place. Nothing is run.
 
-The file of tests of orders.yaml is orders.test.yaml.`,
+The file of tests of orders.yaml is orders.test.yaml; to name it names orders.yaml.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			var errs []error
-			for _, path := range paths {
-				if err := lintFile(path); err != nil {
+			r, err := openReader(cmd.Context(), pluginFolder(cmd), slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			files, errs := topologyFiles(paths)
+			for _, path := range files {
+				f, err := r.read(path)
+				if err == nil {
+					_, err = allCases(path, f)
+				}
+				if err != nil {
 					errs = append(errs, err)
 					continue
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: no mistakes\n", path)
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, r.close())...)
 		},
 	}
-}
-
-func lintFile(path string) error {
-	if isTests(path) {
-		data, err := os.ReadFile(path)
-		if err == nil {
-			_, err = declarative.LoadCases(path, data)
-		}
-		if err != nil {
-			return &fileError{err}
-		}
-		return nil
-	}
-	f, err := readFile(path, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	_, err = allCases(path, f)
-	return err
+	addPluginsFlag(cmd)
+	return cmd
 }
 
 func schemaCommand() *cobra.Command {

@@ -48,6 +48,11 @@ func TestCommandsOnFiles(t *testing.T) {
 	if err := os.WriteFile(tests, []byte(doublingTests), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	alone := writeFile(t, "alone.test.yaml", doublingTests)
+	wrongTests := writeFile(t, "wrong.test.yaml", "test: []")
+	if err := os.WriteFile(strings.Replace(wrongTests, ".test", "", 1), []byte(doubling), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args        []string
 		code        int
@@ -60,14 +65,17 @@ func TestCommandsOnFiles(t *testing.T) {
 		{[]string{"run", bad}, 2, "", "unknown name valu"},
 		{[]string{"run", "nowhere.yaml"}, 2, "", "nowhere.yaml"},
 		{[]string{"lint", good, bad, beside, tests}, 2, "doubling.yaml: no mistakes", "bad.yaml:6:21"},
-		{[]string{"lint", good, tests}, 0, "beside.test.yaml: no mistakes", ""},
+		{[]string{"lint", good, tests}, 0, good + ": no mistakes\n" + beside + ": no mistakes\n", ""},
+		{[]string{"lint", good, alone}, 2, good + ": no mistakes", "alone.test.yaml is a file of tests, and the file of its topology is not beside it"},
+		{[]string{"lint", wrongTests}, 2, "", "wrong.test.yaml:1:1: "},
 		{[]string{"lint"}, 2, "", "requires at least 1 arg"},
 		{[]string{"test", good, beside}, 0, "2 tests, 0 failed", ""},
 		{[]string{"test", "-v", good}, 0, "ok    " + good + ": numbers are doubled", ""},
 		{[]string{"test", good, failing}, 1, "topic doubles, record 1: value: got 42, want 43", "1 of 2 tests failed"},
 		{[]string{"test", good, bad}, 2, "", "unknown name valu"},
 		{[]string{"test", untested}, 2, "", "has no tests"},
-		{[]string{"test", tests}, 2, "", "is a file of tests"},
+		{[]string{"test", "-v", tests, beside, good, tests}, 0, "ok    " + beside + ": numbers are doubled\nok    " + good + ": numbers are doubled\n2 tests, 0 failed", ""},
+		{[]string{"test", good, alone}, 2, "", "alone.test.yaml is a file of tests, and the file of its topology is not beside it"},
 		{[]string{"schema"}, 0, `"$schema"`, ""},
 		{[]string{"schema", "--tests"}, 0, `"$schema"`, ""},
 		{[]string{"pipe", bad}, 2, "", "unknown name valu"},
@@ -85,18 +93,22 @@ func TestCommandsOnFiles(t *testing.T) {
 	}
 }
 
+// piped runs the command pipe on lines.
+func piped(in, path string, args ...string) (code int, out, errs string) {
+	var outText, errorText bytes.Buffer
+	root := Command(double)
+	root.Use = "processor"
+	root.SetIn(strings.NewReader(in))
+	root.SetOut(&outText)
+	root.SetErr(&errorText)
+	root.SetArgs(append([]string{"pipe", path}, args...))
+	code = execute(context.Background(), root)
+	return code, outText.String(), errorText.String()
+}
+
 func TestPipeCommand(t *testing.T) {
 	path := writeFile(t, "doubling.yaml", doubling)
-	pipe := func(in string, args ...string) (int, string, string) {
-		var out, errors bytes.Buffer
-		root := Command(double)
-		root.Use = "processor"
-		root.SetIn(strings.NewReader(in))
-		root.SetOut(&out)
-		root.SetErr(&errors)
-		root.SetArgs(append([]string{"pipe", path}, args...))
-		return execute(context.Background(), root), out.String(), errors.String()
-	}
+	pipe := func(in string, args ...string) (int, string, string) { return piped(in, path, args...) }
 	code, out, errs := pipe("{\"key\":\"a\",\"value\":1,\"timestamp\":5}\n", "--state-dir", t.TempDir())
 	if want := `{"topic":"doubles","key":"a","value":2,"timestamp":5,"partition":0}` + "\n"; code != 0 || out != want || errs != "" {
 		t.Errorf("got %d, %q and %q, want %q", code, out, errs, want)
@@ -107,6 +119,42 @@ func TestPipeCommand(t *testing.T) {
 	code, _, errs = pipe("5\n\"x\"\n")
 	if code != 1 || !strings.Contains(errs, `line 2: operator "map-values-1"`) {
 		t.Errorf("got %d and %q", code, errs)
+	}
+}
+
+// What operators drop is told at the end, also if the run fails.
+func TestPipeTellsDrops(t *testing.T) {
+	path := writeFile(t, "windows.yaml", `application: windows
+streams:
+  clicks:
+    topic: clicks
+    undecodable: skip
+    name: clicks
+    steps:
+      - group_by_key:
+      - window: {tumbling: 1s, grace: 0s}
+      - count: {store: counts}
+        name: count
+      - to_stream:
+      - to: counts
+`)
+	const in = `{"key":"a","value":1,"timestamp":500}
+{"key":"a","value":1,"timestamp":5000}
+nonsense
+{"key":"a","value":1,"timestamp":700}
+more nonsense
+{"value":1,"timestamp":5000}
+`
+	const want = `processor: dropped by operator "clicks", undecodable: 2
+processor: dropped by operator "count", null_key: 1
+processor: dropped by operator "count", late: 1
+`
+	code, out, errs := piped(in, path)
+	if code != ExitOK || strings.Count(out, "\n") != 2 || errs != want {
+		t.Errorf("got %d, %s and\n%swant\n%s", code, out, errs, want)
+	}
+	if code, _, errs := piped(in+`{"value":1,"topic":"other"}`, path, "--quiet"); code != ExitFailure || !strings.HasPrefix(errs, want+"processor: line 7: ") {
+		t.Errorf("got %d and\n%s", code, errs)
 	}
 }
 

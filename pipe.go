@@ -1,6 +1,7 @@
 package rivusio
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,7 +31,7 @@ func pipeCommand() *cobra.Command {
 
 A line of input is a value, or an envelope {"topic": …, "key": …, "value": …, "timestamp": ms, "headers": {…}, "partition": n}
 of which all but the value may be missing. Lines run one after the other; at the end everything is committed. Windows that
-are open then stay open, as on Kafka. Memory holds the state, or less with --state-dir, however long the input is.`,
+are open then stay open, as on Kafka. Records that operators dropped are told on standard error, by operator and reason. Memory holds the state, or less with --state-dir, however long the input is.`,
 		Example: `  processor pipe orders.yaml < orders.jsonl > totals.jsonl
   processor pipe clicks.yaml --key value.user --timestamp 'parseTime(value.at)' --output value < clicks.jsonl`,
 		Args:              cobra.ExactArgs(1),
@@ -50,6 +51,7 @@ are open then stay open, as on Kafka. Memory holds the state, or less with --sta
 	f.Int32Var(&flags.partitions, "partitions", 1, "partitions of the topics")
 	f.IntVar(&flags.commitEvery, "commit-every", 1000, "lines between two commits")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "show no progress")
+	addPluginsFlag(cmd)
 	cmd.RegisterFlagCompletionFunc("input", cobra.FixedCompletions([]string{"auto", "value", "envelope"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"envelope", "value"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -87,9 +89,14 @@ func (f *pipeFlags) pipe(file *declarative.File) (jsonlines.Pipe, error) {
 	return p, nil
 }
 
-func (f *pipeFlags) run(cmd *cobra.Command, path string) error {
+func (f *pipeFlags) run(cmd *cobra.Command, path string) (err error) {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-	file, err := readFile(path, log)
+	r, err := openReader(cmd.Context(), pluginFolder(cmd), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	file, err := r.read(path)
 	if err != nil {
 		return err
 	}
@@ -98,11 +105,16 @@ func (f *pipeFlags) run(cmd *cobra.Command, path string) error {
 		return err
 	}
 	p.In, p.Out, p.Progress = cmd.InOrStdin(), cmd.OutOrStdout(), new(jsonlines.Progress)
+	stop := func() {}
 	if terminal := progressTerminal(cmd.ErrOrStderr(), f.quiet); terminal != nil {
-		stop := showProgress(terminal, p.Progress)
-		defer stop()
+		stop = showProgress(terminal, p.Progress)
 	}
-	return p.Run(cmd.Context())
+	err = p.Run(cmd.Context())
+	stop()
+	for _, d := range p.Progress.Drops() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: dropped by operator %q, %s: %s\n", cmd.Root().Name(), d.Operator, d.Reason, grouped(int64(d.Records)))
+	}
+	return err
 }
 
 // progressTerminal is the terminal on which progress is shown, or nil.

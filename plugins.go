@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/rivusio/rivusio/plugins/wasm"
 )
 
-// pluginsFlag names the folder with WebAssembly plugins, without its dashes.
-const pluginsFlag = "plugins"
+// pluginsFlag names the folder with WebAssembly plugins, without its dashes, and pluginsEnv is the variable that does. For
+// commands that load a configuration both are those of its key.
+const (
+	pluginsFlag = "plugins"
+	pluginsEnv  = "RIVUSIO_PLUGINS"
+)
 
 func pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -34,26 +39,36 @@ func pluginsCommand() *cobra.Command {
 	return cmd
 }
 
-// addPluginsFlag gives a command the flag that [pluginRegistry] reads.
+// addPluginsFlag gives a command without a configuration the flag that [pluginFolder] reads.
 func addPluginsFlag(cmd *cobra.Command) {
-	cmd.Flags().String(pluginsFlag, "", "`folder` with WebAssembly plugins, beside the built-in ones")
+	cmd.Flags().String(pluginsFlag, "", "`folder` with WebAssembly plugins, beside the built-in ones (environment "+pluginsEnv+")")
 	cmd.MarkFlagDirname(pluginsFlag)
 }
 
-// pluginRegistry has the built-in plugins and those of the folder that a command's flag names. Files that are no plugins are
-// an error; the registry has the others all the same, and is nil only if the folder cannot be read. The caller calls done
-// when it needs the plugins no more.
-func pluginRegistry(cmd *cobra.Command, log *slog.Logger) (registry *plugins.Registry, done func() error, err error) {
+// pluginFolder is the folder that the command line or the environment names, "" for none.
+func pluginFolder(cmd *cobra.Command) string {
+	if f := cmd.Flags().Lookup(pluginsFlag); f != nil && f.Changed {
+		return f.Value.String()
+	}
+	return os.Getenv(pluginsEnv)
+}
+
+// pluginRegistry has the built-in plugins and those of a folder, "" for none. Files that are no plugins are an error; the
+// registry has the others all the same, and is nil only if the folder cannot be read. The caller calls done when it needs the
+// plugins no more.
+func pluginRegistry(ctx context.Context, folder string, log *slog.Logger) (registry *plugins.Registry, done func() error, err error) {
 	registry = plugins.Standard(plugins.Environment{Logger: log})
-	folder, err := cmd.Flags().GetString(pluginsFlag)
-	if err != nil || folder == "" {
-		return registry, func() error { return nil }, err
+	if folder == "" {
+		return registry, func() error { return nil }, nil
 	}
-	host, err := wasm.Load(cmd.Context(), folder, wasm.Limits{})
+	host, err := wasm.Load(ctx, folder, wasm.Limits{})
 	if host == nil {
-		return nil, nil, err
+		return nil, nil, &fileError{err}
 	}
-	return registry, func() error { return host.Close(context.WithoutCancel(cmd.Context())) }, errors.Join(err, host.Register(registry))
+	if err = errors.Join(err, host.Register(registry)); err != nil {
+		err = &fileError{err}
+	}
+	return registry, func() error { return host.Close(context.WithoutCancel(ctx)) }, err
 }
 
 func pluginsListCommand() *cobra.Command {
@@ -67,7 +82,7 @@ func pluginsListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			registry, done, err := pluginRegistry(cmd, nil)
+			registry, done, err := pluginRegistry(cmd.Context(), pluginFolder(cmd), nil)
 			if registry == nil {
 				return err
 			}
@@ -97,7 +112,7 @@ func pluginsDescribeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			registry, done, err := pluginRegistry(cmd, nil)
+			registry, done, err := pluginRegistry(cmd.Context(), pluginFolder(cmd), nil)
 			if registry == nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func TestPluginsCommand(t *testing.T) {
 		{[]string{"list"}, ExitOK, []string{"KIND           NAME         WHAT IT DOES\n", "pipe           filter       Keeps the messages of which conditions hold.\n", "error handler  skip "}},
 		{[]string{"list", "--kind", "store"}, ExitOK, []string{"KIND   NAME    WHAT IT DOES\nstore  memory  Rows in memory, restored from the changelog at every start.\nstore  pebble  Rows on disk, in the process's Pebble database.\n"}},
 		{[]string{"list", "--kind", "shop"}, ExitUsage, []string{`--kind: "shop" is not one of source, pipe, sink, serde, store, error handler`}},
-		{[]string{"list", "--plugins", "testdata/none"}, ExitFailure, []string{"no such file or directory"}},
+		{[]string{"list", "--plugins", "testdata/none"}, ExitUsage, []string{"no such file or directory"}},
 		{[]string{"describe"}, ExitUsage, []string{"accepts 1 arg(s), received 0"}},
 		{[]string{"describe", "throttle"}, ExitOK, []string{"pipe throttle\nLets messages wait,", "Types: message, messages\n", "KEY    TYPE", "rate   number, at least 0.000001, at most 1000000000  required  messages per second\n"}},
 		{[]string{"describe", "http"}, ExitOK, []string{"source http\n", "\n\nsink http\n"}},
@@ -68,7 +68,7 @@ func TestPluginsOfAFolder(t *testing.T) {
 	}
 	copyFile("plugins/wasm/testdata/refused/version-2.wasm", "old.wasm")
 	r = command(t.Context(), nil, "plugins", "list", "--plugins", folder, "--kind", "pipe")
-	if r.code != ExitFailure || !strings.Contains(r.out, "mask") || !strings.Contains(r.errors, "plugin file old.wasm: ") || !strings.Contains(r.errors, "version 2, this program speaks 1") {
+	if r.code != ExitUsage || !strings.Contains(r.out, "mask") || !strings.Contains(r.errors, "plugin file old.wasm: ") || !strings.Contains(r.errors, "version 2, this program speaks 1") {
 		t.Errorf("%+v", r)
 	}
 }

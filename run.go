@@ -1,6 +1,7 @@
 package rivusio
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -28,16 +29,17 @@ ends the process at once; nothing is lost by that, but others wait for the sessi
 	return cmd
 }
 
-func (p *program) run(cmd *cobra.Command, args []string) error {
+func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 	c, err := load(cmd)
 	if err != nil {
 		return err
 	}
 	log := newLogger(c.Log, cmd.ErrOrStderr())
-	t, err := p.chosen(cmd, args, c.Topology, log)
+	t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	c.Engine.Logger = log
 	app, err := engine.New(t, c.Engine)
 	if err != nil {
@@ -55,6 +57,7 @@ func (p *program) run(cmd *cobra.Command, args []string) error {
 func (p *program) configure(cmd *cobra.Command) {
 	config.AddFlags(cmd.Flags())
 	cmd.MarkFlagFilename(config.FileFlag, "yaml", "yml")
+	cmd.MarkFlagDirname(pluginsFlag)
 	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
 }
 

@@ -18,27 +18,28 @@ func testCommand() *cobra.Command {
 		Use:   "test FILE...",
 		Short: "Run the tests of files of topologies",
 		Long: `Run the tests of files of topologies, without Kafka: those of the section tests, and of the file beside. That of orders.yaml
-is orders.test.yaml. A test that fails shows each difference between what it wants and what came.`,
+is orders.test.yaml; to name it names orders.yaml. A test that fails shows each difference between what it wants and what came.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			return testFiles(cmd.OutOrStdout(), paths, verbose)
+			r, err := openReader(cmd.Context(), pluginFolder(cmd), slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			return errors.Join(r.test(cmd.OutOrStdout(), paths, verbose), r.close())
 		},
 	}
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "name the tests that pass")
+	addPluginsFlag(cmd)
 	return cmd
 }
 
-// testFiles runs the tests of files. Mistakes in a file come before failures of tests.
-func testFiles(out io.Writer, paths []string, verbose bool) error {
-	var mistakes []error
+// test runs the tests of files. Mistakes in a file come before failures of tests.
+func (r *reader) test(out io.Writer, paths []string, verbose bool) error {
+	files, mistakes := topologyFiles(paths)
 	ran, failed := 0, 0
-	for _, path := range paths {
-		if isTests(path) {
-			mistakes = append(mistakes, &usageError{fmt.Sprintf("%s is a file of tests: give the file of the topology", path)})
-			continue
-		}
-		f, err := readFile(path, slog.New(slog.DiscardHandler))
+	for _, path := range files {
+		f, err := r.read(path)
 		var cases []declarative.Case
 		if err == nil {
 			cases, err = allCases(path, f)

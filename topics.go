@@ -38,13 +38,13 @@ func (p *program) topicsPlanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := p.chosen(cmd, args, c.Topology, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
 			c.Engine.Logger = newLogger(c.Log, cmd.ErrOrStderr())
 			plans, err := engine.PlanTopics(cmd.Context(), t, c.Engine)
-			return errors.Join(printTopics(cmd.OutOrStdout(), plans), err, problems(plans))
+			return errors.Join(printTopics(cmd.OutOrStdout(), plans), err, problems(plans), done())
 		},
 	}
 	p.configure(cmd)
@@ -60,20 +60,20 @@ func (p *program) topicsCreateCommand() *cobra.Command {
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("partitions") && partitions < 1 {
+				return &usageError{fmt.Sprintf("--partitions: %d is less than 1", partitions)}
+			}
 			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
-			t, err := p.chosen(cmd, args, c.Topology, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("partitions") && partitions < 1 {
-				return &usageError{fmt.Sprintf("--partitions: %d is less than 1", partitions)}
-			}
 			c.Engine.Logger = newLogger(c.Log, cmd.ErrOrStderr())
 			plans, err := engine.CreateTopics(cmd.Context(), t, c.Engine, partitions)
-			return errors.Join(printTopics(cmd.OutOrStdout(), plans), err)
+			return errors.Join(printTopics(cmd.OutOrStdout(), plans), err, done())
 		},
 	}
 	p.configure(cmd)

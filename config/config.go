@@ -19,6 +19,8 @@ type Config struct {
 	Engine engine.Config
 	// Topology is the name of the topology to run; "" if there is only one.
 	Topology string
+	// Plugins is the folder with WebAssembly plugins for a topology in a file; "" for none.
+	Plugins string
 	Log      Log
 
 	tls    tlsKeys

@@ -63,6 +63,7 @@ func samples(t testing.TB) map[string]sample {
 	return map[string]sample{
 		"brokers":                  {value: "kafka-1:9093,kafka-2:9093"},
 		"topology":                 {value: "orders"},
+		"plugins":                  {value: "/opt/plugins"},
 		"instance":                 {value: "left"},
 		"state_dir":                {value: "/var/lib/orders"},
 		"workers":                  {value: "7"},
@@ -164,7 +165,7 @@ func fingerprint(t testing.TB, c *config.Config) string {
 		}
 	}
 	e.TLS, e.SASL = nil, nil
-	return fmt.Sprintf("%+v %+v %v %v", e, c.Log, c.Topology, parts)
+	return fmt.Sprintf("%+v %+v %v %v %v", e, c.Log, c.Topology, c.Plugins, parts)
 }
 
 func yamlOf(name, value string) string {

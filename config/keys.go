@@ -22,6 +22,8 @@ func processKeys() []Key {
 			"Addresses, HOST:PORT, from which the cluster is found."),
 		one("topology", text, "", func(c *Config) *string { return &c.Topology },
 			"Name of the topology to run.").derived("the only one"),
+		one("plugins", text, "", func(c *Config) *string { return &c.Plugins },
+			"Folder with WebAssembly plugins, which a topology in a file may name beside the built-in ones.").derived("none"),
 		one("instance", instanceName, "", func(c *Config) *string { return &c.Engine.Instance },
 			"Name of this process among those of the application; it must be unique and the same after a restart.").derived("a name kept in state_dir"),
 		one("state_dir", text, "rivusio-state", func(c *Config) *string { return &c.Engine.StateDir },
