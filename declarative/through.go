@@ -28,13 +28,14 @@ func (rawNode) DocumentSchema() map[string]any { return map[string]any{"type": "
 
 // throughArgs are the arguments of through.
 type throughArgs struct {
-	Pipe        string       `yaml:"pipe" required:"true" doc:"name of the plugin"`
-	Config      rawNode      `yaml:"config" doc:"configuration of the plugin"`
-	Concurrency int          `yaml:"concurrency" min:"0" max:"100000" doc:"how many records of a task are in the pipe at once; by default one after the other"`
-	Store       string       `yaml:"store" doc:"with concurrency: name of the store of what is in flight at a commit"`
-	Ordering    string       `yaml:"ordering" enum:"by_key,by_input,unordered" doc:"with concurrency: the order in which results leave, by default by_key"`
-	OnError     errorHandler `yaml:"on_error" doc:"what becomes of a record that fails: fail, skip, or a plugin with handler and config"`
-	KeepsKeys   bool         `yaml:"keeps_keys" doc:"the pipe leaves keys as they are, so that nothing is repartitioned behind it"`
+	Pipe        string               `yaml:"pipe" required:"true" doc:"name of the plugin"`
+	Config      rawNode              `yaml:"config" doc:"configuration of the plugin"`
+	Concurrency int                  `yaml:"concurrency" min:"0" max:"100000" doc:"how many records of a task are in the pipe at once; by default one after the other"`
+	Store       string               `yaml:"store" doc:"with concurrency: name of the store of what is in flight at a commit"`
+	Ordering    string               `yaml:"ordering" enum:"by_key,by_input,unordered" doc:"with concurrency: the order in which results leave, by default by_key"`
+	OnError     errorHandler         `yaml:"on_error" doc:"what becomes of a record that fails: fail, skip, or a plugin with handler and config"`
+	Retry       *plugins.RetryConfig `yaml:"retry" doc:"call the pipe again for a record on which it fails, before on_error; without it one call is all. Other records wait, but with concurrency"`
+	KeepsKeys   bool                 `yaml:"keeps_keys" doc:"the pipe leaves keys as they are, so that nothing is repartitioned behind it"`
 }
 
 // errorHandler says what becomes of records that fail.
@@ -130,6 +131,12 @@ func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
 	if err != nil {
 		l.plugged(s, err)
 		return broken{}
+	}
+	if a.Retry != nil {
+		if pipe, err = plugins.Retry(*a.Retry, pipe); err != nil {
+			l.plugged(s, err)
+			return broken{}
+		}
 	}
 	l.mark(a.Store, s.node)
 	h, ok := unwindowed(in)

@@ -8,23 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/rivusio/rivusio/pipes"
 )
-
-// HTTPRetry says when a request that failed is made again: on errors of the network and on the statuses 408, 425, 429 and 5xx.
-type HTTPRetry struct {
-	Retries  int           `yaml:"retries" default:"3" min:"0" max:"100" doc:"how often, beside the first request; 0 cannot be said from code"`
-	Delay    time.Duration `yaml:"delay" default:"100ms" doc:"time before the first retry"`
-	Factor   float64       `yaml:"factor" default:"2" min:"1" max:"100" doc:"how many times longer each delay is than the one before"`
-	MaxDelay time.Duration `yaml:"max_delay" default:"5s" min:"1ms" doc:"longest delay"`
-	Jitter   float64       `yaml:"jitter" default:"0.2" min:"0" max:"1" doc:"part of a delay that is taken off at random, at most"`
-}
-
-func (r HTTPRetry) policy() pipes.RetryPolicy {
-	return pipes.RetryPolicy{Retries: r.Retries, Delay: r.Delay, Factor: r.Factor, MaxDelay: r.MaxDelay, Jitter: r.Jitter, Retryable: retryable}
-}
 
 // StatusError is an answer with a status that is no success.
 type StatusError struct {
@@ -41,6 +27,8 @@ func (e *StatusError) Error() string {
 	return s
 }
 
+// retryable reports whether a request that failed with the error is made again: after errors of the network and the statuses
+// 408, 425, 429 and 5xx.
 func retryable(err error) bool {
 	if s := (*StatusError)(nil); errors.As(err, &s) {
 		return s.Status == http.StatusRequestTimeout || s.Status == http.StatusTooEarly || s.Status == http.StatusTooManyRequests || s.Status >= 500
@@ -79,18 +67,15 @@ type client struct {
 
 // newClient makes a client. Its answers are successes, and those that accept says are none the less. Redirects are followed to
 // the same host only.
-func newClient(transport http.RoundTripper, timeout time.Duration, retry HTTPRetry, maxBody int64, accept func(status int) bool) (*client, error) {
+func newClient(transport http.RoundTripper, retry RetryConfig, maxBody int64, accept func(status int) bool) (*client, error) {
 	if transport == nil {
 		transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
 	c := &client{http: http.Client{Transport: transport, CheckRedirect: sameHost}}
-	limited, err := pipes.Timeout(timeout, pipes.Pipe[request, answer](pipes.Func[request, answer](func(ctx context.Context, r request) (answer, error) {
+	var err error
+	c.calls, err = retryIf(retryable, retry, pipes.Pipe[request, answer](pipes.Func[request, answer](func(ctx context.Context, r request) (answer, error) {
 		return do(ctx, &c.http, r, maxBody, accept)
 	})))
-	if err != nil {
-		return nil, err
-	}
-	c.calls, err = pipes.Retry(retry.policy(), limited)
 	return c, err
 }
 

@@ -18,8 +18,7 @@ type EnrichConfig struct {
 	URL      string            `yaml:"url" required:"true" doc:"address, http or https, with parts of the message in braces behind the host: https://rates/{currency}?day={day}"`
 	Into     Field             `yaml:"into" required:"true" doc:"part of the value that the answer is put into"`
 	Headers  map[string]string `yaml:"headers" doc:"headers of the request"`
-	Timeout  time.Duration     `yaml:"timeout" default:"5s" min:"1ms" doc:"longest time of one request"`
-	Retry    HTTPRetry         `yaml:"retry"`
+	Retry    RetryConfig       `yaml:"retry" doc:"requests that fail for the network, or with status 408, 425, 429 or 5xx, are made again"`
 	MaxSize  int64             `yaml:"max_size" unit:"bytes" default:"1MiB" min:"1" max:"1GiB" doc:"longest answer"`
 	NotFound string            `yaml:"not_found" enum:"fail,null,skip" default:"fail" doc:"what status 404 means: an error, null in the message, or that the message is dropped"`
 	Cache    *CacheConfig      `yaml:"cache" doc:"answers are kept in memory, by address; without it they are not"`
@@ -47,7 +46,7 @@ func newEnrich(transport http.RoundTripper) func(EnrichConfig) (Pipe, error) {
 		if err != nil {
 			return nil, &KeyError{Key: "url", Err: err}
 		}
-		client, err := newClient(transport, c.Timeout, c.Retry, c.MaxSize, func(status int) bool {
+		client, err := newClient(transport, c.Retry, c.MaxSize, func(status int) bool {
 			return status == http.StatusNotFound && c.NotFound != "fail"
 		})
 		if err != nil {

@@ -77,16 +77,16 @@ func TestHTTPEnrich(t *testing.T) {
 		{"url: URL/echo/{id}", `{"id":[1]}`, `!id: a list cannot be a part of an address`, 0},
 		{"url: URL/echo/{id}/x", `{"id":".."}`, `!id: ".." cannot be a part of a path`, 0},
 		{quick + "url: URL/flaky", `{}`, `{"r":1}`, 3},
-		{"retry: {delay: 1ms, retries: 1}\nurl: URL/flaky", `{}`, `!status 503 Service Unavailable: "busy\n" (attempt 2)`, 2},
-		{"retry: {retries: 0}\nurl: URL/flaky", `{}`, `!status 503`, 1},
+		{"retry: {delay: 1ms, attempts: 2}\nurl: URL/flaky", `{}`, `!status 503 Service Unavailable: "busy\n" (attempt 2)`, 2},
+		{"retry: {attempts: 1}\nurl: URL/flaky", `{}`, `!status 503`, 1},
 		{quick + "url: URL/bad", `{}`, `!status 400 Bad Request: "what?\n"`, 1},
 		{quick + "url: URL/none", `{}`, `!status 404`, 1},
 		{quick + "url: URL/none\nnot_found: 'null'", `{"a":1}`, `{"a":1,"r":null}`, 1},
 		{quick + "url: URL/none\nnot_found: skip", `{"a":1}`, ``, 1},
 		{quick + "url: URL/large\nmax_size: 1KiB", `{}`, `!the answer is longer than 1024 bytes`, 1},
 		{quick + "url: URL/text", `{}`, `!the answer: serde: JSONAny`, 1},
-		{quick + "url: URL/slow\ntimeout: 20ms", `{}`, `!it took longer than 20ms`, 4},
-		{quick + "url: URL/hangup", `{}`, `!(attempt 4)`, 4},
+		{"retry: {delay: 1ms, timeout: 20ms}\nurl: URL/slow", `{}`, `!it took longer than 20ms`, 3},
+		{quick + "url: URL/hangup", `{}`, `!(attempt 3)`, 3},
 		{quick + "url: URL/away", `{}`, `!a redirect to another host`, 1},
 		{quick + "url: URL/here", `{}`, `{"r":{"auth":"","path":"/echo/x","query":""}}`, 2},
 		{quick + "url: URL/echo/a", `5`, `!"r" cannot be set in a number`, 1},
@@ -157,7 +157,7 @@ func TestHTTPSink(t *testing.T) {
 	run := func(config, in string) error {
 		bodies = nil
 		s.calls.Store(0)
-		sink, err := r.Sink("http", plugins.YAML("s.yaml", []byte(config+"\nlinger: 1h\nretry: {delay: 1ms, retries: 1}\nurl: "+s.URL)))
+		sink, err := r.Sink("http", plugins.YAML("s.yaml", []byte(config+"\nlinger: 1h\nretry: {delay: 1ms, attempts: 2}\nurl: "+s.URL)))
 		must(t, err)
 		_, err = plugins.Run(t.Context(), words(in), plugins.Chain(), sink, nil)
 		return err
@@ -376,7 +376,7 @@ func TestHTTPSinkTimeout(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
-	sink, err := plugins.Standard(plugins.Environment{}).Sink("http", plugins.YAML("s.yaml", []byte("{timeout: 20ms, retry: {retries: 1, delay: 1ms}, url: '"+s.URL+"'}")))
+	sink, err := plugins.Standard(plugins.Environment{}).Sink("http", plugins.YAML("s.yaml", []byte("{retry: {attempts: 2, delay: 1ms, timeout: 20ms}, url: '"+s.URL+"'}")))
 	must(t, err)
 	_, err = plugins.Run(t.Context(), words("a"), plugins.Chain(), sink, nil)
 	if e := (*pipes.TimeoutError)(nil); !errors.As(err, &e) || e.Limit != 20*time.Millisecond || s.calls.Load() != 2 {

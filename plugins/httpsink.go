@@ -21,8 +21,7 @@ type HTTPSinkConfig struct {
 	Batch   int               `yaml:"batch" default:"100" min:"1" max:"100000" doc:"most values in a request"`
 	MaxSize int64             `yaml:"max_size" unit:"bytes" default:"1MiB" min:"1" max:"1GiB" doc:"size from which a request is sent though it has fewer"`
 	Linger  time.Duration     `yaml:"linger" default:"100ms" min:"1ms" doc:"how long a value waits for others"`
-	Timeout time.Duration     `yaml:"timeout" default:"10s" min:"1ms" doc:"longest time of one request"`
-	Retry   HTTPRetry         `yaml:"retry"`
+	Retry   RetryConfig       `yaml:"retry" doc:"requests that fail for the network, or with status 408, 425, 429 or 5xx, are made again"`
 }
 
 // Validate checks the address.
@@ -54,7 +53,7 @@ const maxHTTPAnswer = 1 << 20
 
 func newHTTPSink(transport http.RoundTripper) func(HTTPSinkConfig) (Sink, error) {
 	return func(c HTTPSinkConfig) (Sink, error) {
-		client, err := newClient(transport, c.Timeout, c.Retry, maxHTTPAnswer, func(int) bool { return false })
+		client, err := newClient(transport, c.Retry, maxHTTPAnswer, func(int) bool { return false })
 		if err != nil {
 			return nil, err
 		}

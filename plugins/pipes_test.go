@@ -191,7 +191,7 @@ func TestMistakesInConfigurations(t *testing.T) {
 		{plugins.KindPipe, "http-enrich", "{url: 'http://h/a}', into: a}", `1:7: pipe "http-enrich": url: a } without a {`},
 		{plugins.KindPipe, "http-enrich", "{url: 'http://h/{}', into: a}", `1:7: pipe "http-enrich": url: the path is empty`},
 		{plugins.KindPipe, "http-enrich", "{url: 'http://h/', into: $key}", `1:26: pipe "http-enrich": into: $key is no part of the value`},
-		{plugins.KindPipe, "http-enrich", "{url: 'http://h/', into: a, retry: {retries: -1, jitter: 2}}", `1:46: pipe "http-enrich": retry.retries: -1 is less than 0`},
+		{plugins.KindPipe, "http-enrich", "{url: 'http://h/', into: a, retry: {attempts: -1, jitter: 2}}", `1:47: pipe "http-enrich": retry.attempts: -1 is less than 1`},
 		{plugins.KindSink, "http", "url: localhost", `1:6: sink "http": url: "localhost" is no address`},
 		{plugins.KindSource, "http", "{listen: here, path: x}", `1:10: source "http": listen: "here" is not HOST:PORT`},
 		{plugins.KindSource, "file", "{path: a, key: $id}", `1:16: source "file": key: $id is no part of the value`},

@@ -6,7 +6,8 @@ import (
 	"github.com/rivusio/rivusio/pipes"
 )
 
-// RetryConfig configures calls of a pipe that are made again when they fail, whatever for. What the zero value means in code
+// RetryConfig configures calls that are made again when they fail: those of a pipe, and requests of http-enrich and the sink
+// http. What the zero value means in code
 // the defaults of its keys say; see [ConfigOf].
 type RetryConfig struct {
 	Attempts int           `yaml:"attempts" default:"3" min:"1" max:"1000" doc:"how many calls there are at most"`
@@ -20,11 +21,16 @@ type RetryConfig struct {
 // Retry makes calls of a pipe again as the configuration says. While a call or a delay takes its time the pipe holds its place,
 // so in a topology it wants concurrency.
 func Retry[In, Out any](c RetryConfig, p pipes.Pipe[In, Out]) (pipes.Pipe[In, Out], error) {
+	return retryIf(nil, c, p)
+}
+
+// retryIf retries after errors that are retryable; nil: after all.
+func retryIf[In, Out any](retryable func(error) bool, c RetryConfig, p pipes.Pipe[In, Out]) (pipes.Pipe[In, Out], error) {
 	limited, err := pipes.Timeout(c.Timeout, p)
 	if err != nil {
 		return nil, err
 	}
 	return pipes.Retry(pipes.RetryPolicy{
-		Retries: c.Attempts - 1, Delay: c.Delay, Factor: c.Backoff, MaxDelay: c.MaxDelay, Jitter: c.Jitter,
+		Retries: c.Attempts - 1, Delay: c.Delay, Factor: c.Backoff, MaxDelay: c.MaxDelay, Jitter: c.Jitter, Retryable: retryable,
 	}, limited)
 }

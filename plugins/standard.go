@@ -13,7 +13,7 @@ import (
 
 // Environment is what built-in plugins use of the process. The zero value has the defaults.
 type Environment struct {
-	Logger    *slog.Logger                                        // of the pipe log; nil: slog.Default()
+	Logger    *slog.Logger                                        // of the pipe and the error handler log; nil: slog.Default()
 	Transport http.RoundTripper                                   // of http-enrich and the sink http; nil: one of their own
 	Listen    func(network, address string) (net.Listener, error) // of the source http; nil: net.Listen
 }
@@ -27,7 +27,7 @@ func Standard(e Environment) *Registry {
 		e.Listen = net.Listen
 	}
 	r := &Registry{}
-	err := errors.Join(addPipes(r, e), addEnds(r, e), addSerdes(r), addStores(r), addErrorHandlers(r))
+	err := errors.Join(addPipes(r, e), addEnds(r, e), addSerdes(r), addStores(r), addErrorHandlers(r, e))
 	if err != nil {
 		panic(err) // a mistake of this package, which its tests find
 	}
@@ -89,12 +89,13 @@ func addStores(r *Registry) error {
 	)
 }
 
-func addErrorHandlers(r *Registry) error {
+func addErrorHandlers(r *Registry, e Environment) error {
 	handler := func(h pipes.FailureHandler) func(NoConfig) (pipes.FailureHandler, error) {
 		return func(NoConfig) (pipes.FailureHandler, error) { return h, nil }
 	}
 	return errors.Join(
 		r.AddErrorHandler("fail", "The first message that fails ends the run.", handler(pipes.FailOnError)),
 		r.AddErrorHandler("skip", "Messages that fail are dropped.", handler(pipes.SkipOnError)),
+		r.AddErrorHandler("log", "Messages that fail are logged and dropped.", newFailureLog(e.Logger)),
 	)
 }
