@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/rivusio/rivusio/pipes"
@@ -100,7 +102,7 @@ func (h *Host) load(ctx context.Context, file string) (err error) {
 	if code, err = boundTables(code); err != nil {
 		return err
 	}
-	compiled, err := h.runtime.CompileModule(ctx, code)
+	compiled, err := h.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), code)
 	if err != nil {
 		return err
 	}
