@@ -21,7 +21,7 @@ type Config struct {
 	Topology string
 	// Plugins is the folder with WebAssembly plugins for a topology in a file; "" for none.
 	Plugins string
-	Log      Log
+	Log     Log
 
 	tls    tlsKeys
 	sasl   saslKeys
