@@ -7,8 +7,7 @@ import (
 )
 
 // RetryConfig configures calls that are made again when they fail: those of a pipe, and requests of http-enrich and the sink
-// http. What the zero value means in code
-// the defaults of its keys say; see [ConfigOf].
+// http. Zero fields have no meaning of their own in code: [ConfigOf] gives them the defaults of their keys.
 type RetryConfig struct {
 	Attempts int           `yaml:"attempts" default:"3" min:"1" max:"1000" doc:"how many calls there are at most"`
 	Delay    time.Duration `yaml:"delay" default:"1s" min:"0s" doc:"time before the second call"`

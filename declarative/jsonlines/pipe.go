@@ -77,6 +77,7 @@ func (p Pipe) Run(ctx context.Context) (err error) {
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
+	p.Beside = true
 	r, err := New(p.File, p.Config)
 	if err != nil {
 		return err
@@ -162,16 +163,16 @@ func (r *run) all(ctx context.Context, chunks <-chan chunk) error {
 			}
 			switch {
 			case errors.Is(c.err, io.EOF):
-				return r.commit()
+				return r.end()
 			case c.err != nil:
-				return errors.Join(r.commit(), &LineError{r.line + 1, c.err})
+				return errors.Join(r.end(), &LineError{r.line + 1, c.err})
 			}
 		case <-timer.C:
 			if err := r.commit(); err != nil {
 				return err
 			}
 		case <-ctx.Done():
-			return r.commit()
+			return r.end()
 		}
 	}
 }
@@ -184,7 +185,9 @@ func (r *run) chunk(lines []byte) error {
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
-		if err := r.one(text); err != nil {
+		if err := r.one(text); r.r.ofEarlier(err) {
+			return fmt.Errorf("up to line %d: %w", r.line, err)
+		} else if err != nil {
 			return &LineError{r.line, err}
 		}
 		r.Progress.Read.Add(1)
@@ -257,6 +260,14 @@ func (r *run) derive(l *line, t declarative.Topic, in *operators.Input) error {
 		in.Timestamp = n
 	}
 	return nil
+}
+
+// end waits for what is on its way, commits and writes.
+func (r *run) end() error {
+	if err := r.r.Drain(); err != nil {
+		return fmt.Errorf("up to line %d: %w", r.line, err)
+	}
+	return r.commit()
 }
 
 // commit commits and writes what came of it.

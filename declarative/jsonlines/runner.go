@@ -27,6 +27,9 @@ type Config struct {
 	CacheBytes int64
 	// Now is the wall clock at the start. Zero: the epoch.
 	Now time.Time
+	// Beside lets pipes with concurrency work on records while further ones are read, which is what makes them fast. The order of
+	// results of different keys is then open, and what is on its way at the end [Runner.Drain] waits for.
+	Beside bool
 }
 
 const defaultCacheBytes = 64 << 20
@@ -40,7 +43,8 @@ type Runner struct {
 	read    map[string]local.Positions
 	keyless map[string]*operators.Sticky
 	outputs []string
-	reads   map[string]bool // topics that the topology reads
+	last    operators.Origin // of the record that was sent last
+	reads   map[string]bool  // topics that the topology reads
 }
 
 // New makes the topics of a file and starts its topology on them.
@@ -66,7 +70,7 @@ func New(f *declarative.File, cfg Config) (*Runner, error) {
 	var err error
 	r.runtime, err = local.New(local.Config{
 		Graph: f.Topology.Graph(), Broker: r.broker, Backend: r.backend, EmptyState: true, CommitEvery: 1 << 30,
-		CacheBytes: cfg.CacheBytes, CreateChosen: partitions, Now: cfg.Now,
+		CacheBytes: cfg.CacheBytes, CreateChosen: partitions, Now: cfg.Now, Beside: cfg.Beside,
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.backend.Close())
@@ -131,11 +135,22 @@ func (r *Runner) send(topic string, partition int32, in operators.Input) error {
 	default:
 		partition = operators.KeyPartition(in.Key, n)
 	}
-	if _, err := r.broker.Append(topic, partition, in); err != nil {
+	offset, err := r.broker.Append(topic, partition, in)
+	if err != nil {
 		return err
 	}
+	r.last = operators.Origin{Topic: topic, Partition: partition, Offset: offset}
 	return r.runtime.Run()
 }
+
+// ofEarlier reports whether an error is about a record that was sent before the last one.
+func (r *Runner) ofEarlier(err error) bool {
+	var e *operators.Error
+	return errors.As(err, &e) && r.reads[e.Origin.Topic] && e.Origin != r.last
+}
+
+// Drain waits for what is on its way in pipes with concurrency.
+func (r *Runner) Drain() error { return r.runtime.Drain() }
 
 // Commit commits, after the wall clock has moved by d, and returns what has been written to the topics outside of the topology
 // since the last one, in that order. Then it drops what nobody needs any more.
@@ -203,14 +218,10 @@ func (r *Runner) Rows(store string) ([]Row, error) {
 	var rows []Row
 	for _, p := range r.runtime.Stores(s.Name) {
 		switch p := p.(type) {
-		case scanned[any, any]:
-			rows = appendRows(rows, p, same, same)
-		case scanned[any, int64]:
-			rows = appendRows(rows, p, same, count)
-		case scanned[windows.Keyed[any], any]:
-			rows = appendRows(rows, p, windowKey, same)
-		case scanned[windows.Keyed[any], int64]:
-			rows = appendRows(rows, p, windowKey, count)
+		case scanned[any]:
+			rows = appendRows(rows, p, same)
+		case scanned[windows.Keyed[any]]:
+			rows = appendRows(rows, p, windowKey)
 		default:
 			return nil, fmt.Errorf("the rows of store %q cannot be shown", store)
 		}
@@ -219,22 +230,21 @@ func (r *Runner) Rows(store string) ([]Row, error) {
 }
 
 // scanned is a partition of a store whose rows can be read.
-type scanned[K, V any] interface {
-	All() iter.Seq2[state.Row[K, V], error]
+type scanned[K any] interface {
+	All() iter.Seq2[state.Row[K, any], error]
 }
 
-func appendRows[K, V any](rows []Row, s scanned[K, V], key func(K) any, value func(V) any) []Row {
+func appendRows[K any](rows []Row, s scanned[K], key func(K) any) []Row {
 	for row, err := range s.All() {
 		if err != nil {
 			return append(rows, Row{Value: err.Error()})
 		}
-		rows = append(rows, Row{key(row.Key), value(row.Value), row.Timestamp})
+		rows = append(rows, Row{key(row.Key), row.Value, row.Timestamp})
 	}
 	return rows
 }
 
-func same(v any) any    { return v }
-func count(n int64) any { return n }
+func same(v any) any { return v }
 
 func windowKey(k windows.Keyed[any]) any {
 	return map[string]any{"key": k.Key, "window": map[string]any{"start": k.Start, "end": k.End}}

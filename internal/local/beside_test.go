@@ -116,7 +116,7 @@ func throughOnce(t *testing.T, order operators.Order, r *rand.Rand) {
 	}
 	run, err := local.New(cfg)
 	for ; err == nil; err = interrupt(&run, cfg, r) {
-		if err = run.Commit(); err == nil {
+		if err = errors.Join(run.Drain(), run.Commit()); err == nil {
 			break
 		}
 		if !errors.Is(err, errDisturbed) {

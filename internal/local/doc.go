@@ -17,7 +17,7 @@
 //	L5  A global store follows its topic outside of the order of L1: what is committed there is in the store before the
 //	    next record runs.
 //	L6  What operators have on its way beside their task comes back before the next record runs, in the order of the records
-//	    that it was made of, unless Config.Beside is set.
+//	    that it was made of, unless Config.Beside is set: then [Runtime.Run] does not wait for it, and [Runtime.Drain] does.
 //	L7  What [Runtime.Trim] has dropped is gone: what a reader has committed of an input, what a store holds of its changelog,
 //	    what its reader outside says it has read. Nothing else is dropped by itself, so memory grows with all that was ever
 //	    written unless somebody trims. A runtime that would need what is gone is not made, rather than made of a part.

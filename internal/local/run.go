@@ -32,7 +32,7 @@ func (r *Runtime) Run() error {
 		switch {
 		case in != nil && !in.task.Full():
 			r.failed = r.process(in)
-		case r.busy():
+		case in != nil:
 			<-r.woken
 		default:
 			return nil
@@ -59,8 +59,14 @@ func (r *Runtime) returned() *task.Task {
 	return nil
 }
 
-func (r *Runtime) busy() bool {
-	return slices.ContainsFunc(r.tasks, (*task.Task).Busy)
+// Drain is Run until nothing is on its way beside the tasks. Without [Config].Beside nothing is after Run.
+func (r *Runtime) Drain() error {
+	for {
+		if err := r.Run(); err != nil || !slices.ContainsFunc(r.tasks, (*task.Task).Busy) {
+			return err
+		}
+		<-r.woken
+	}
 }
 
 // settle forwards what has come back to a task, and unless other records may run before waits for it.

@@ -27,7 +27,7 @@ type Config struct {
 	// CacheBytes bounds what the stores cache. 0: no limit.
 	CacheBytes int64
 	// Beside lets what operators have on its way beside their task come back while further records run, which is faster; the
-	// order of results is then open (L6).
+	// order of results is then open, and [Runtime.Drain] waits for them (L6).
 	Beside bool
 	// CreateChosen makes the topics that a sink chooses for a record and that are not there, with so many partitions. 0: to
 	// choose such a topic is an error.
