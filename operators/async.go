@@ -186,7 +186,7 @@ func (a *async[K, V, K2, V2]) Take() error {
 		}
 		return nil
 	}
-	// What has come back together leaves in the order of the records: that is one of each key, and the same in every test.
+	// What has come back together leaves in the order of the records, so those of a key in theirs.
 	slices.SortFunc(back, func(f, g *flight[K2, V2]) int { return cmp.Compare(f.number, g.number) })
 	for _, f := range back {
 		if err := a.let(f); err != nil {
