@@ -108,8 +108,8 @@ func TestInstancesAreShared(t *testing.T) {
 
 // TestExamplePluginsFromSource builds the examples where the toolchains are there, and runs what it has built.
 func TestExamplePluginsFromSource(t *testing.T) {
-	if os.Getenv("RIVUSIO_BUILD_PLUGINS") == "" {
-		t.Skip("it builds the Go runtime for WebAssembly: only with RIVUSIO_BUILD_PLUGINS=1, as make race has it")
+	if os.Getenv("BUILD_PLUGINS") == "" {
+		t.Skip("it builds the Go runtime for WebAssembly: only with BUILD_PLUGINS=1, as make race has it")
 	}
 	dir := t.TempDir()
 	build := func(env []string, command ...string) {
