@@ -123,11 +123,16 @@ func TestRun(t *testing.T) {
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan result)
-	go func() { done <- command(ctx, []Constructor{double}, at(t, address)...) }()
-	fetches := cl.PollFetches(t.Context())
+	done := make(chan result, 1)
+	ended, end := context.WithCancel(t.Context()) // nothing comes once the command has ended
+	go func() {
+		done <- command(ctx, []Constructor{double}, at(t, address)...)
+		end()
+	}()
+	fetches := cl.PollFetches(ended)
 	if err := fetches.Err(); err != nil {
-		t.Fatal(err)
+		stop()
+		t.Fatal(err, <-done)
 	}
 	got, err := serde.Int64.Decode(fetches.Records()[0].Value)
 	if err != nil || got != 42 {
