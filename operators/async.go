@@ -18,7 +18,7 @@ import (
 type Call[K, V, K2, V2 any] func(ctx context.Context, r *Record[K, V], o Origin, to []Record[K2, V2]) ([]Record[K2, V2], error)
 
 // OnFailure decides about a record that a [Call] failed for: nil drops it, an error stops the task. It runs on the task's
-// goroutine. k and v are the record's, decoded. The error names the operator and the record.
+// goroutine. Key and value are decoded, zero if they cannot be. The error names the operator and the record.
 type OnFailure[K, V any] func(ctx context.Context, r *Record[K, V], e *Error) error
 
 // Order is in which order the results of concurrent calls leave.

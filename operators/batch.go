@@ -83,10 +83,11 @@ func (b *batch[K, V, B]) process(r *Record[K, V]) error {
 	}
 	g.fresh = append(g.fresh, p)
 	g.n++
+	b.fresh++
 	if g.n >= b.Size {
 		return b.let(g)
 	}
-	if b.fresh++; b.fresh >= maxFresh {
+	if b.fresh >= maxFresh {
 		b.c.Commit()
 	}
 	return nil
