@@ -36,6 +36,7 @@ func TestAnswersThatPass(t *testing.T) {
 		{"offsets coordinator moved", kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.NotCoordinator}},
 		{"heartbeat of no member", kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID}},
 		{"heartbeat of an old generation", kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.IllegalGeneration}},
+		{"no member at all", kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.TxnOffsetCommit}, Err: kerr.UnknownMemberID}},
 		{"heartbeat in rebalance", kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.RebalanceInProgress}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

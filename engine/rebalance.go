@@ -265,7 +265,8 @@ func (w *worker) keepOnly(partitions map[string][]int32) bool {
 }
 
 // removePartitions closes the tasks of partitions that went. Whatever they did is committed, or aborted: a rebalance waits
-// until then (hard point 12).
+// until then (hard point 12). They stay paused in the client, as they do when they come: if they came again meanwhile,
+// nothing may be fetched before their new tasks run.
 func (w *worker) removePartitions(partitions map[string][]int32) {
 	for topic, numbers := range partitions {
 		for _, p := range numbers {
@@ -279,7 +280,6 @@ func (w *worker) removePartitions(partitions map[string][]int32) {
 			}
 		}
 	}
-	w.client.ResumeFetchPartitions(partitions)
 	w.indexFeeds()
 }
 

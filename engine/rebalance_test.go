@@ -3,7 +3,27 @@ package engine
 import (
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
+
+// A partition that is lost and comes again before the worker looks must not be fetched before its new task runs: what came
+// until then would be passed over.
+func TestLostPartitionsThatComeAgainStayPaused(t *testing.T) {
+	client := must[*kgo.Client](t)(kgo.NewClient())
+	defer client.Close()
+	w := &worker{client: client, feeds: make(map[topicPartition]*feed), byTopic: make(map[string][]*feed)}
+	w.group.wake = func() {}
+	in := map[string][]int32{"in": {0}}
+	w.addPartitions(in)
+	w.group.onLost(t.Context(), client, in)
+	w.group.onAssigned(t.Context(), client, in)
+	w.removePartitions(in)
+	w.addPartitions(in)
+	if paused := client.PauseFetchPartitions(nil); len(paused["in"]) != 1 {
+		t.Errorf("paused are %v", paused)
+	}
+}
 
 // A planned rebalance waits for the commit, so it aborts nothing (hard point 12).
 func TestPlannedRebalanceAbortsNothing(t *testing.T) {

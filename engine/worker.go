@@ -299,18 +299,20 @@ func (w *worker) ingest(fetches kgo.Fetches) error {
 	return nil
 }
 
+// add gives a task what was fetched from where the feed is on: the client may have been set back further, for a task that
+// the partition had before.
 func (f *feed) add(p *kgo.FetchPartition) {
 	t, number := f.run.t, f.input
 	var in operators.Input
 	for _, r := range p.Records {
-		if r.Attrs.IsControl() {
+		if r.Attrs.IsControl() || r.Offset < f.next {
 			continue
 		}
 		inputOf(r, &in)
 		t.Add(number, &in)
 	}
 	if n := len(p.Records); n > 0 {
-		f.next = p.Records[n-1].Offset + 1
+		f.next = max(f.next, p.Records[n-1].Offset+1)
 	}
 	t.Advance(number, f.next, p.LastStableOffset)
 }
