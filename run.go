@@ -45,6 +45,11 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	served, err := serve(c, t, app, nil, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, served()) }()
 	log.Info("starting", "topology", t.Application(), "brokers", c.Engine.Brokers, "version", version())
 	if err := app.Run(cmd.Context()); err != nil {
 		return err

@@ -304,6 +304,9 @@ func TestProfiling(t *testing.T) {
 			c.Token = func() (string, error) { return "hush", nil }
 		}
 		s := serve(t, c)
+		if open := test.address == "0.0.0.0:0" && !test.token; s.Open() != open {
+			t.Errorf("%+v: open is %v", test, s.Open())
+		}
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.URL(), "http://"))
 		for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline"} {
 			status, _ := request(t, http.DefaultClient, http.MethodGet, "http://127.0.0.1:"+port+path, "Authorization: Bearer hush")

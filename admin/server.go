@@ -125,6 +125,9 @@ func (s *Server) URL() string {
 	return "http://" + s.listener.Addr().String()
 }
 
+// Open reports whether other machines are answered, and no token is asked for.
+func (s *Server) Open() bool { return !s.local && s.cfg.Token == nil }
+
 // Serve answers until [Server.Close] is called; then it returns nil.
 func (s *Server) Serve() error {
 	serve := s.http.Serve

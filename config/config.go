@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,21 +11,28 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/rivusio/rivusio/admin"
 	"github.com/rivusio/rivusio/engine"
 )
 
 // Config is a configuration without mistakes.
 type Config struct {
-	// Engine is the configuration of the engine, but for what only code can give: logger, observers.
+	// Engine is the configuration of the engine, but for what only code can give: logger, observers. Its Logger, once it is set,
+	// is told of certificates that change on disk.
 	Engine engine.Config
 	// Topology is the name of the topology to run; "" if there is only one.
 	Topology string
 	// Plugins is the folder with WebAssembly plugins for a topology in a file; "" for none.
 	Plugins string
 	Log     Log
+	// Admin is the configuration of the admin server, but for what only code can give: the application, metrics. It is nil if
+	// there is to be none.
+	Admin *admin.Config
 
+	admin  adminKeys
 	tls    tlsKeys
 	sasl   saslKeys
+	now    func() *tls.Config // of TLS
 	values map[string]given
 	bad    map[string]bool // keys whose value is a mistake by itself
 }
@@ -105,7 +113,7 @@ func Load(s Sources) (*Config, error) {
 			l.fail(v.Source, "%s: %w", k.Name, err)
 		}
 	}
-	for _, mistake := range slices.Concat(c.finishTLS(), c.finishSASL(), c.checkBounds()) {
+	for _, mistake := range slices.Concat(c.finishTLS(), c.finishSASL(), c.finishAdmin(), c.checkBounds()) {
 		l.fail(c.values[mistake.key].Source, "%s: %w", mistake.key, mistake.err)
 	}
 	if len(l.mistakes) > 0 {

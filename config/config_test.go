@@ -101,6 +101,12 @@ func samples(t testing.TB) map[string]sample {
 		"sasl.password_file":       {write(t, "password", "from the file\n"), []string{scram, user}},
 		"sasl.token":               {"hush", []string{bearer}},
 		"sasl.token_file":          {write(t, "token", "from the file"), []string{bearer}},
+		"admin.address":            {value: "0.0.0.0:8080"},
+		"admin.token":              {value: "hush"},
+		"admin.token_file":         {value: write(t, "admin-token", "from the file")},
+		"admin.tls_cert_file":      {cert, []string{"RIVUSIO_ADMIN_TLS_KEY_FILE=" + key}},
+		"admin.tls_key_file":       {key, []string{"RIVUSIO_ADMIN_TLS_CERT_FILE=" + cert}},
+		"admin.profiling":          {value: "off"},
 		"log.level":                {value: "debug"},
 		"log.format":               {value: "json"},
 	}
@@ -147,10 +153,24 @@ func TestEveryKeyHasAnEffectFromEverySource(t *testing.T) {
 func fingerprint(t testing.TB, c *config.Config) string {
 	e := c.Engine
 	var parts []string
-	if e.TLS != nil {
-		parts = append(parts, fmt.Sprint("tls ", e.TLS.ServerName, e.TLS.InsecureSkipVerify, e.TLS.RootCAs != nil))
-		if e.TLS.GetClientCertificate != nil {
-			cert, err := e.TLS.GetClientCertificate(nil)
+	if tls := c.TLS(); tls != nil {
+		parts = append(parts, fmt.Sprint("tls ", tls.ServerName, tls.InsecureSkipVerify, tls.RootCAs != nil, e.Dialer != nil))
+		if tls.GetClientCertificate != nil {
+			cert, err := tls.GetClientCertificate(nil)
+			if err != nil {
+				t.Error(err)
+			}
+			parts = append(parts, fmt.Sprintf("%x", cert.Certificate[0][:16]))
+		}
+	}
+	if a := c.Admin; a != nil {
+		parts = append(parts, fmt.Sprint("admin ", a.Address, a.Profiling))
+		if a.Token != nil {
+			token, err := a.Token()
+			parts = append(parts, fmt.Sprint(token, err))
+		}
+		if a.TLS != nil {
+			cert, err := a.TLS.GetCertificate(nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -164,7 +184,7 @@ func fingerprint(t testing.TB, c *config.Config) string {
 			parts = append(parts, fmt.Sprint(token, err))
 		}
 	}
-	e.TLS, e.SASL = nil, nil
+	e.Dialer, e.SASL = nil, nil
 	return fmt.Sprintf("%+v %+v %v %v %v", e, c.Log, c.Topology, c.Plugins, parts)
 }
 
@@ -180,7 +200,8 @@ func yamlOf(name, value string) string {
 
 // What the engine can be told, a user can configure; what only code can give is listed here.
 func TestEveryFieldOfTheEngineHasAKey(t *testing.T) {
-	codeOnly := map[string]bool{"Dialer": true, "Logger": true, "Observer": true, "OnStateChange": true, "Faults": true}
+	codeOnly := map[string]bool{"TLS": true, // a Dialer, which looks at the files each time, is in its place
+		"Logger": true, "Observer": true, "OnStateChange": true, "Faults": true}
 	changed := make(map[string]bool)
 	base, err := load(t, "", nil)
 	if err != nil {
@@ -299,6 +320,15 @@ func TestMistakes(t *testing.T) {
 		{"no token file", "sasl: {mechanism: OAUTHBEARER, token_file: " + dir + "/none}", nil, nil, []string{"rivusio.yaml:1: sasl.token_file: open " + dir + "/none: no such file"}},
 		{"half of a pair", "tls: {enabled: true, cert_file: c}", nil, nil, []string{"tls.cert_file: it needs tls.key_file too"}},
 		{"no CA file", "tls: {enabled: true, ca_file: " + dir + "/none}", nil, nil, []string{"tls.ca_file: open "}},
+		{"admin switched off", "admin: {address: none, token: t, profiling: on}", nil, nil, []string{
+			"admin.token: it has no effect with admin.address: none", "admin.profiling: it has no effect with admin.address: none",
+		}},
+		{"admin", "admin: {address: here, profiling: maybe, tls_cert_file: c}", nil, nil, []string{
+			`admin.address: "here" is not HOST:PORT, :PORT or none`, `admin.profiling: "maybe" is not one of auto, on, off`,
+		}},
+		{"half of admin's pair", "admin: {tls_key_file: c}", nil, nil, []string{"admin.tls_key_file: it needs admin.tls_cert_file too"}},
+		{"admin's two tokens", "admin: {token: t, token_file: f}", nil, nil, []string{"admin.token_file: admin.token and admin.token_file are both given"}},
+		{"no admin token", "admin: {token_file: " + dir + "/none}", nil, nil, []string{"admin.token_file: open "}},
 		{"CA unused", "tls: {enabled: true, insecure_skip_verify: true, ca_file: x}", nil, nil, []string{"tls.ca_file: it has no effect together with tls.insecure_skip_verify: true"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -338,7 +368,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	config.AddFlags(flags)
-	if flags.Lookup("sasl-password") != nil || flags.Lookup("sasl-token") != nil {
+	if flags.Lookup("sasl-password") != nil || flags.Lookup("sasl-token") != nil || flags.Lookup("admin-token") != nil {
 		t.Error("a secret has a flag")
 	}
 }

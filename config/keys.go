@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rivusio/rivusio/admin"
 	"github.com/rivusio/rivusio/engine"
 )
 
 // Keys are all keys, in the order of the reference. The slice is shared and must not be changed.
 var Keys = sync.OnceValue(func() []Key {
-	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), groupKeys(), topicKeys(), tlsTable(), saslTable(), logKeys())
+	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys())
 })
 
 func processKeys() []Key {
@@ -108,7 +109,7 @@ func tlsTable() []Key {
 		one("tls.enabled", truth, "false", func(c *Config) *bool { return &c.tls.enabled },
 			"Connections are encrypted."),
 		one("tls.ca_file", text, "", func(c *Config) *string { return &c.tls.caFile },
-			"PEM file of the authorities that sign the brokers' certificates.").derived("those of the system"),
+			"PEM file of the authorities that sign the brokers' certificates; it is read again for each connection.").derived("those of the system"),
 		one("tls.cert_file", text, "", func(c *Config) *string { return &c.tls.certFile },
 			"PEM file of the client's certificate; it is read again for each connection."),
 		one("tls.key_file", text, "", func(c *Config) *string { return &c.tls.keyFile },
@@ -135,6 +136,24 @@ func saslTable() []Key {
 			"Token of OAUTHBEARER.").secret(),
 		one("sasl.token_file", text, "", func(c *Config) *string { return &c.sasl.tokenFile },
 			"File with the token; it is read again for each connection."),
+	}
+}
+
+func adminTable() []Key {
+	return []Key{
+		one("admin.address", listenAddress, "", func(c *Config) *string { return &c.admin.address },
+			"Where the admin server listens, which shows health, metrics and tasks; none: there is no server.").
+			derived(admin.DefaultAddress + " or the next free port"),
+		one("admin.token", text, "", func(c *Config) *string { return &c.admin.token },
+			"Token that requests must bear, but for those of the probes.").derived("none is asked for").secret(),
+		one("admin.token_file", text, "", func(c *Config) *string { return &c.admin.tokenFile },
+			"File with the token; it is read again for each request."),
+		one("admin.tls_cert_file", text, "", func(c *Config) *string { return &c.admin.certFile },
+			"PEM file of the admin server's certificate; it is read again for each connection.").derived("connections are not encrypted"),
+		one("admin.tls_key_file", text, "", func(c *Config) *string { return &c.admin.keyFile },
+			"PEM file of the admin server's private key; it is read again for each connection."),
+		one("admin.profiling", profiling, "auto", func(c *Config) *admin.Profiling { return &c.admin.profiling },
+			"Whether the profiles of the Go runtime are served; auto: if only this machine is listened to, or with a token."),
 	}
 }
 

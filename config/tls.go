@@ -1,11 +1,11 @@
 package config
 
 import (
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
+	"net"
+	"time"
 )
 
 // tlsKeys are the keys of section tls.
@@ -13,6 +13,9 @@ type tlsKeys struct {
 	enabled, insecure                     bool
 	caFile, certFile, keyFile, serverName string
 }
+
+// dialTimeout bounds the opening of a connection and its handshake.
+const dialTimeout = 10 * time.Second
 
 // finishTLS makes what the engine needs of the keys, and reads the files that they name.
 func (c *Config) finishTLS() (mistakes []mistake) {
@@ -23,51 +26,57 @@ func (c *Config) finishTLS() (mistakes []mistake) {
 	case !t.enabled:
 		return c.useless("without tls.enabled: true", "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.server_name", "tls.insecure_skip_verify")
 	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.serverName, InsecureSkipVerify: t.insecure}
+	base := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.serverName, InsecureSkipVerify: t.insecure}
+	c.now = func() *tls.Config { return base.Clone() }
 	if t.insecure {
 		mistakes = append(mistakes, c.useless("together with tls.insecure_skip_verify: true", "tls.ca_file")...)
 	} else if t.caFile != "" {
-		pool, err := readCA(t.caFile)
-		if err != nil {
+		pool := c.authorities("tls.ca_file", t.caFile)
+		if err := pool.load(); err != nil {
 			mistakes = append(mistakes, mistake{"tls.ca_file", err})
 		}
-		out.RootCAs = pool
+		c.now = func() *tls.Config {
+			now := base.Clone()
+			now.RootCAs = pool.get()
+			return now
+		}
 	}
+	pair, wrong := c.pairOf("tls.cert_file", t.certFile, "tls.key_file", t.keyFile)
+	if pair != nil {
+		base.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(), nil }
+	}
+	c.Engine.Dialer = c.dial
+	return append(mistakes, wrong...)
+}
+
+// pairOf reads a certificate and its key, of which neither is of use without the other; nil if neither is given.
+func (c *Config) pairOf(certName, certFile, keyName, keyFile string) (pair *fromFiles[*tls.Certificate], mistakes []mistake) {
 	switch {
-	case t.certFile != "" && t.keyFile != "":
-		if _, err := tls.LoadX509KeyPair(t.certFile, t.keyFile); err != nil {
-			mistakes = append(mistakes, mistake{"tls.cert_file", err})
+	case certFile != "" && keyFile != "":
+		pair = c.keyPair(certName+", "+keyName, certFile, keyFile)
+		if err := pair.load(); err != nil {
+			mistakes = append(mistakes, mistake{certName, err})
 		}
-		out.GetClientCertificate = reread(t.certFile, t.keyFile)
-	case t.certFile != "":
-		mistakes = append(mistakes, mistake{"tls.cert_file", errors.New("it needs tls.key_file too")})
-	case t.keyFile != "":
-		mistakes = append(mistakes, mistake{"tls.key_file", errors.New("it needs tls.cert_file too")})
+	case certFile != "":
+		mistakes = append(mistakes, mistake{certName, errors.New("it needs " + keyName + " too")})
+	case keyFile != "":
+		mistakes = append(mistakes, mistake{keyName, errors.New("it needs " + certName + " too")})
 	}
-	c.Engine.TLS = out
-	return mistakes
+	return pair, mistakes
 }
 
-func readCA(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// TLS is how a connection to a broker that is opened now is encrypted: with the certificates that lie on disk. It is nil if
+// connections are not.
+func (c *Config) TLS() *tls.Config {
+	if c.now == nil {
+		return nil
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate in PEM form", path)
-	}
-	return pool, nil
+	return c.now()
 }
 
-// reread reads the client's certificate at each handshake: certificates of a day's life are replaced on disk while the
-// processor runs.
-func reread(certFile, keyFile string) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate (tls.cert_file, tls.key_file): %w", err)
-		}
-		return &pair, nil
-	}
+// dial opens a connection to a broker. The files are looked at each time; the client of the engine would keep what it was
+// given first.
+func (c *Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: c.TLS()}
+	return d.DialContext(ctx, network, address)
 }
