@@ -6,7 +6,6 @@ import (
 
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/operators"
-	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/plugins"
 	"github.com/rivusio/rivusio/topology"
 )
@@ -90,21 +89,21 @@ func (l *loader) plugged(s *step, err error) {
 	l.fail(err)
 }
 
-// failureHandler is the handler that a step names, nil if it names none.
-func (l *loader) failureHandler(s *step, h *errorHandler) pipes.FailureHandler {
+// errorPolicy is the policy that a step names; ok is false if it names none.
+func (l *loader) errorPolicy(s *step, h *errorHandler) (p topology.ErrorPolicy, ok bool) {
 	switch {
 	case h.node == nil:
-		return nil
+		return p, false
 	case h.word == "fail":
-		return pipes.FailOnError
+		return topology.Stop(), true
 	case h.word == "skip":
-		return pipes.SkipOnError
+		return topology.Skip(), true
 	}
 	handler, err := l.plugins.ErrorHandler(h.named, configured(h.config, h.node.Place())...)
 	if err != nil {
 		l.plugged(s, err)
 	}
-	return handler
+	return topology.Handle(handler, ""), true
 }
 
 func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
@@ -124,8 +123,8 @@ func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
 	case "unordered":
 		options = append(options, topology.Ordering(operators.Unordered))
 	}
-	if h := l.failureHandler(s, &a.OnError); h != nil {
-		options = append(options, topology.OnError(h))
+	if p, ok := l.errorPolicy(s, &a.OnError); ok {
+		options = append(options, topology.OnError(p))
 	}
 	pipe, err := l.plugins.Pipe(a.Pipe, configured(a.Config.node, s.node.Place())...)
 	if err != nil {

@@ -17,10 +17,6 @@ import (
 // goroutines may call it at once. It returns soon after the context ends. o is the place that the record comes from.
 type Call[K, V, K2, V2 any] func(ctx context.Context, r *Record[K, V], o Origin, to []Record[K2, V2]) ([]Record[K2, V2], error)
 
-// OnFailure decides about a record that a [Call] failed for: nil drops it, an error stops the task. It runs on the task's
-// goroutine. Key and value are decoded, zero if they cannot be. The error names the operator and the record.
-type OnFailure[K, V any] func(ctx context.Context, r *Record[K, V], e *Error) error
-
 // Order is in which order the results of concurrent calls leave.
 type Order uint8
 
@@ -35,8 +31,8 @@ const (
 )
 
 // Apply calls f for each record on the task's goroutine and forwards what it returns. Nothing else is done meanwhile, so
-// it is for calls that compute and do not wait; [Async] is for those. A nil failed stops the task at the first error.
-func Apply[K, V, K2, V2 any](c *Context, f Call[K, V, K2, V2], failed OnFailure[K, V], out Nulls[K2, V2], next Forward[K2, V2]) Forward[K, V] {
+// it is for calls that compute and do not wait; [Async] is for those.
+func Apply[K, V, K2, V2 any](c *Context, f Call[K, V, K2, V2], out Nulls[K2, V2], next Forward[K2, V2]) Forward[K, V] {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.OnClose(func() error { cancel(); return nil })
 	var results []Record[K2, V2]
@@ -44,7 +40,7 @@ func Apply[K, V, K2, V2 any](c *Context, f Call[K, V, K2, V2], failed OnFailure[
 		o, _ := c.Origin()
 		var err error
 		if results, err = f(ctx, r, o, results[:0]); err != nil {
-			return c.failed(ctx, failed, r, err)
+			return err
 		}
 		for i := range results {
 			out.mark(&results[i])
@@ -56,23 +52,6 @@ func Apply[K, V, K2, V2 any](c *Context, f Call[K, V, K2, V2], failed OnFailure[
 	}
 }
 
-// failed asks what to do about the failure of a record that is in work.
-func (c *Context) failed[K, V any](ctx context.Context, decide OnFailure[K, V], r *Record[K, V], err error) error {
-	if decide == nil {
-		return err
-	}
-	c.scope.current = c
-	e := &Error{Operator: c.name, Task: c.scope.Task, Origin: c.scope.Origin, Key: c.scope.Key, Err: err}
-	if !c.scope.HasOrigin {
-		e.During = c.scope.during
-	}
-	if err := decide(ctx, r, e); err != nil {
-		return err
-	}
-	c.Drop(Failed)
-	return nil
-}
-
 // Async calls F for up to Concurrency records at once, on goroutines of its own, and forwards what comes back on the
 // task's. It takes four times as many records, so that there is something to begin with while the task commits; when it
 // has them the task takes no more input.
@@ -80,10 +59,12 @@ func (c *Context) failed[K, V any](ctx context.Context, decide OnFailure[K, V], 
 // A record that is not done with at a commit lies in Rows, in the transaction that commits its offset, and its row is
 // deleted in the one that has its results: each record has its results exactly once, however often the process is killed.
 // The call itself is made again then, and after an abort, so what it does elsewhere should be idempotent.
+//
+// An operator with a policy that tries again waits on the goroutine of the call, which is one of Concurrency: the order of
+// the keys stays, and a commit need not wait. How often a call was tried is forgotten when the process ends.
 type Async[K, V, K2, V2 any] struct {
 	F           Call[K, V, K2, V2]
-	Failed      OnFailure[K, V] // nil: an error stops the task
-	Rows        *ParkedRows     // keys are the records' numbers, eight bytes, big-endian
+	Rows        *ParkedRows // keys are the records' numbers, eight bytes, big-endian
 	Keys        serde.Serde[K]
 	Values      serde.Serde[V]
 	In          Nulls[K, V]
@@ -140,6 +121,7 @@ type flight[K2, V2 any] struct {
 	behind *flight[K2, V2] // the next one of the key, which begins when this one is done
 	out    []Record[K2, V2]
 	err    error
+	tries  int // calls so far
 	done   bool
 }
 
@@ -160,6 +142,24 @@ func (a *async[K, V, K2, V2]) add(f *flight[K2, V2]) {
 
 // call runs on a goroutine of its own.
 func (a *async[K, V, K2, V2]) call(f *flight[K2, V2]) {
+	for {
+		f.tries++
+		a.once(f)
+		p := a.c.policy
+		if f.err == nil || p == nil || !p.Retry.worth(f.err, f.tries) || a.ctx.Err() != nil {
+			return
+		}
+		wait := time.NewTimer(p.Retry.Backoff(f.tries + 1))
+		select {
+		case <-wait.C:
+		case <-a.ctx.Done():
+			wait.Stop()
+			return
+		}
+	}
+}
+
+func (a *async[K, V, K2, V2]) once(f *flight[K2, V2]) {
 	defer func() {
 		if v := recover(); v != nil {
 			f.out, f.err = nil, &PanicError{Value: v, Stack: debug.Stack()}
@@ -218,12 +218,15 @@ func (a *async[K, V, K2, V2]) let(f *flight[K2, V2]) error {
 }
 
 func (a *async[K, V, K2, V2]) fail(f *flight[K2, V2]) error {
-	var r Record[K, V]
-	_ = unpark(&f.parked, a.Keys, a.Values, a.In, &r) // if it does not decode, that is what it failed for
-	if err := a.c.failed(a.ctx, a.Failed, &r, f.err); err != nil {
-		return a.c.Fail(err)
+	e := a.c.own(f.err)
+	if e == nil || a.c.policy == nil {
+		return a.c.Fail(f.err)
 	}
-	return nil
+	var r Record[K, V]
+	if unpark(&f.parked, a.Keys, a.Values, a.In, &r) != nil {
+		return conclude[K, V](a.c, nil, e, f.tries) // that it does not decode is what it failed for
+	}
+	return conclude(a.c, &r, e, f.tries)
 }
 
 // park makes rows of what is on its way at a commit.

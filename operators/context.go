@@ -37,13 +37,14 @@ const (
 	NoPartition                     // a custom partitioner named no partition
 	Superseded                      // a change of a versioned table that is not its latest
 	Stale                           // an answer of a foreign-key join to a row that has changed since
-	Failed                          // a call failed for it, and the error policy skips those
+	Failed                          // the operator failed for it, and the policy skips those
+	DeadLettered                    // the operator failed for it, and it went to the topic of dead letters
 	reasons
 )
 
 // String returns the reason as it appears in metrics and logs.
 func (r Reason) String() string {
-	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition", "superseded", "stale", "failed"}[r]
+	return [...]string{"null_key", "null_value", "late", "expired", "undecodable", "invalid_time", "no_partition", "superseded", "stale", "failed", "dead_letter"}[r]
 }
 
 // Reasons is the number of reasons: they are 0 to Reasons-1.
@@ -82,6 +83,8 @@ type Runtime interface {
 	Collector() Collector
 	// Partitions returns how many partitions a topic that the topology writes to has.
 	Partitions(topic string) int32
+	// Failed is told what an operator failed for and what was done about it, unless the task stops for it.
+	Failed(e *Error, o Outcome)
 	// FindPartitions is Partitions for a topic that a sink chose for a record. It may ask the brokers, and it is an error
 	// if there is no such topic or if it belongs to the topology itself.
 	FindPartitions(topic string) (int32, error)
@@ -100,6 +103,10 @@ type Scope struct {
 	HasOrigin bool   // false while no record runs
 	Key       []byte // of the input record, for errors
 	Timestamp int64  // of the input record
+	// Input is the record in work as it was read, for dead letters; nil if what runs was not made of it alone.
+	Input *Input
+	// KeepInputs says that operators that hold records back keep their Input too, since something writes dead letters.
+	KeepInputs bool
 
 	current *Context
 	during  string // what runs in the place of a record, for errors
@@ -108,15 +115,15 @@ type Scope struct {
 	commits []commitHook
 }
 
-// Begin names the record that runs next.
-func (s *Scope) Begin(o Origin, key []byte, timestamp int64) {
-	s.Origin, s.HasOrigin, s.Key, s.Timestamp = o, true, key, timestamp
+// Begin names the record that runs next; in may be nil.
+func (s *Scope) Begin(o Origin, key []byte, timestamp int64, in *Input) {
+	s.Origin, s.HasOrigin, s.Key, s.Timestamp, s.Input = o, true, key, timestamp, in
 }
 
 // BeginOther says that no record runs but something else, at a time: during is that in the words of an error, such as
 // "at a commit". c is the operator that it is about, nil if there is none or not yet.
 func (s *Scope) BeginOther(during string, c *Context, timestamp int64) {
-	s.Origin, s.HasOrigin, s.Key, s.Timestamp = Origin{Partition: -1, Offset: -1}, false, nil, timestamp
+	s.Origin, s.HasOrigin, s.Key, s.Timestamp, s.Input = Origin{Partition: -1, Offset: -1}, false, nil, timestamp, nil
 	s.during, s.current = during, c
 }
 
@@ -129,6 +136,10 @@ type Context struct {
 	hooks  []Hook   // the outermost first
 	closes []func() error
 	side   map[string]any // forwards to outputs of the operator's own
+
+	policy       *Policy // nil: fail
+	keys, values any     // serdes of the input, or nil
+	parked       string  // store of records that wait for another attempt
 }
 
 // NewContext makes the context of the operator with this name, which may use these stores.
@@ -252,11 +263,21 @@ func (c *Context) Schedule(interval time.Duration, clock Clock, f func(ms int64)
 	return c.scope.Runtime.Schedule(c, interval, clock, f)
 }
 
-// Enter is the door of an operator: it counts what comes in and makes errors and panics name the operator.
+// Enter is the door of an operator: it counts what comes in, makes errors and panics name the operator, and does what its
+// policy says about them.
 func Enter[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
 	s := c.scope
+	if c.policy != nil {
+		f = caught(c, f)
+	}
 	for _, h := range slices.Backward(c.hooks) {
 		f = hooked(h, f)
+	}
+	switch {
+	case c.policy != nil && c.parked != "":
+		f = retried(c, f)
+	case c.policy != nil:
+		f = guarded(c, f)
 	}
 	return func(r *Record[K, V]) error {
 		c.In++

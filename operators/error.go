@@ -79,7 +79,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // EncodeError is a key or value of a record that a serde could not encode.
 type EncodeError struct {
-	Part string // "key" or "value"
+	Part string // "key" or "value", or with the topic that it is for
 	Err  error
 }
 

@@ -64,7 +64,7 @@ func TestNullsStayOutOfUserCode(t *testing.T) {
 
 func TestErrorsNameTheOperatorAndThePlace(t *testing.T) {
 	scope := &operators.Scope{Task: "0_3"}
-	scope.Begin(operators.Origin{Topic: "orders", Partition: 3, Offset: 17}, []byte("a\x00b"), 5)
+	scope.Begin(operators.Origin{Topic: "orders", Partition: 3, Offset: 17}, []byte("a\x00b"), 5, nil)
 	cause := errors.New("out of stock")
 	inner := operators.Enter(operators.NewContext("inner", scope), func(*record) error { return cause })
 	outer := operators.Enter(operators.NewContext("outer", scope), operators.Forward[string, int64](inner))

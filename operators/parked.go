@@ -16,6 +16,10 @@ type Parked struct {
 	Origin     Origin
 	HasOrigin  bool
 	ArrivedMs  int64 // when the operator took it, in ms since the epoch on the wall clock
+
+	Attempts int    // how often the operator was tried for it
+	DueMs    int64  // when it is tried again, in ms since the epoch on the wall clock; 0: as soon as it can be
+	Input    *Input // the input record that it was made of, for dead letters, or nil; its timestamp is Timestamp
 }
 
 // ParkedRows is where an operator keeps what is parked at a commit (hard point 14): in the transaction whose offset passes a
@@ -23,46 +27,59 @@ type Parked struct {
 // commits never becomes one. The keys are the operator's own.
 type ParkedRows = state.KeyValueStore[[]byte, Parked]
 
-// ParkedSerde writes the number of the format, 1, then timestamp, arrival, partition and offset as eight bytes each,
-// big-endian, the number of headers, key and value of each, the topic, the key and the value. Numbers and sizes are four
-// bytes, big-endian, 0xffffffff for a null; a record without an origin has a null topic.
+// ParkedSerde writes the number of the format, 2, then timestamp, arrival, partition, offset, attempts and the time that it
+// is due as eight bytes each, big-endian, the number of headers, key and value of each, the topic, the key and the value; then,
+// if there is an input record, its timestamp as eight bytes, the number of its headers, those, its key and its value. Numbers and
+// sizes are four bytes, big-endian, 0xffffffff for a null; a record without an origin has a null topic.
 func ParkedSerde() serde.Serde[Parked] { return parkedSerde{} }
 
 type parkedSerde struct{}
 
-const parkedVersion = 1
+const parkedVersion = 2
 
 func (parkedSerde) Append(dst []byte, p Parked) ([]byte, error) {
 	dst = append(dst, parkedVersion)
-	for _, n := range [...]int64{p.Timestamp, p.ArrivedMs, int64(p.Origin.Partition), p.Origin.Offset} {
+	for _, n := range [...]int64{p.Timestamp, p.ArrivedMs, int64(p.Origin.Partition), p.Origin.Offset, int64(p.Attempts), p.DueMs} {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(p.Headers)))
-	for _, h := range p.Headers {
-		dst = appendSizedBytes(appendSizedBytes(dst, []byte(h.Key)), h.Value)
-	}
+	dst = appendSizedHeaders(dst, p.Headers)
 	var topic []byte
 	if p.HasOrigin {
 		topic = []byte(p.Origin.Topic)
 	}
-	return appendSizedBytes(appendSizedBytes(appendSizedBytes(dst, topic), p.Key), p.Value), nil
+	dst = appendSizedBytes(appendSizedBytes(appendSizedBytes(dst, topic), p.Key), p.Value)
+	if in := p.Input; in != nil {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Timestamp))
+		dst = appendSizedBytes(appendSizedBytes(appendSizedHeaders(dst, in.Headers), in.Key), in.Value)
+	}
+	return dst, nil
+}
+
+func appendSizedHeaders(dst []byte, headers []Header) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(headers)))
+	for _, h := range headers {
+		dst = appendSizedBytes(appendSizedBytes(dst, []byte(h.Key)), h.Value)
+	}
+	return dst
 }
 
 func (parkedSerde) Decode(b []byte) (p Parked, err error) {
-	const fixed = 1 + 4*8
+	const fixed = 1 + 6*8
 	if len(b) < fixed || b[0] != parkedVersion {
 		return p, errCutOff
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
-	p.Timestamp, p.ArrivedMs, p.Origin.Partition, p.Origin.Offset = at(0), at(1), int32(at(2)), at(3)
+	p.Timestamp, p.ArrivedMs, p.Origin.Partition, p.Origin.Offset, p.Attempts, p.DueMs = at(0), at(1), int32(at(2)), at(3), int(at(4)), at(5)
 	in := sized{rest: append([]byte{}, b[fixed:]...)}
-	for n := in.number(); n > 0 && in.err == nil; n-- {
-		p.Headers = append(p.Headers, Header{Key: string(in.bytes()), Value: in.bytes()})
-	}
+	p.Headers = in.headers()
 	if topic := in.bytes(); topic != nil {
 		p.Origin.Topic, p.HasOrigin = string(topic), true
 	}
 	p.Key, p.Value = in.bytes(), in.bytes()
+	if in.err == nil && in.more() {
+		p.Input = &Input{Timestamp: int64(in.number())<<32 | int64(in.number()), Headers: in.headers(), Offset: p.Origin.Offset}
+		p.Input.Key, p.Input.Value = in.bytes(), in.bytes()
+	}
 	if in.err == nil && in.more() {
 		in.err = errCutOff
 	}
@@ -73,6 +90,10 @@ func (parkedSerde) Decode(b []byte) (p Parked, err error) {
 func park[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], r *Record[K, V]) (p Parked, err error) {
 	o, ok := c.Origin()
 	p = Parked{Timestamp: r.Timestamp, Headers: cloneHeaders(r.Headers), Origin: o, HasOrigin: ok, ArrivedMs: c.WallClock()}
+	if in := c.scope.Input; in != nil && c.scope.KeepInputs {
+		kept := *in
+		p.Input = &kept
+	}
 	if !r.NullKey {
 		if p.Key, err = k.Append([]byte{}, r.Key); err != nil {
 			return p, &EncodeError{Part: "key", Err: err}
@@ -106,7 +127,7 @@ func unpark[K, V any](p *Parked, k serde.Serde[K], v serde.Serde[V], nulls Nulls
 func (c *Context) resume(p *Parked) {
 	s := c.scope
 	if p.HasOrigin {
-		s.Begin(p.Origin, p.Key, p.Timestamp)
+		s.Begin(p.Origin, p.Key, p.Timestamp, p.Input)
 	} else {
 		s.BeginOther("for a record of a schedule", c, p.Timestamp)
 	}

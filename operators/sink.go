@@ -1,7 +1,9 @@
 package operators
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/rivusio/rivusio/serde"
 )
@@ -101,13 +103,13 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	var err error
 	if !r.NullKey {
 		if buf, err = w.k.Append(buf, r.Key); err != nil {
-			return fmt.Errorf("encode key for topic %q: %w", w.topic, err)
+			return &EncodeError{Part: "key for topic " + strconv.Quote(w.topic), Err: err}
 		}
 		keyBytes = len(buf)
 	}
 	if !r.NullValue {
 		if buf, err = w.v.Append(buf, r.Value); err != nil {
-			return fmt.Errorf("encode value for topic %q: %w", w.topic, err)
+			return &EncodeError{Part: "value for topic " + strconv.Quote(w.topic), Err: err}
 		}
 		w.o.Value = notNil(buf[keyBytes:])
 	}
@@ -118,7 +120,19 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	if partition == DefaultPartition {
 		w.o.Partition = w.choose()
 	}
-	return w.out.Send(&w.o)
+	if err := w.out.Send(&w.o); err != nil {
+		return sendError(err)
+	}
+	return nil
+}
+
+// sendError tells a record that the topic does not take, which is the record's fault, from all that the runtime cannot do.
+func sendError(err error) error {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return err
+	}
+	return &RuntimeError{err}
 }
 
 func (w *writer[K, V]) choose() int32 {

@@ -73,3 +73,11 @@ func (s *sized) bytes() []byte {
 	s.rest = s.rest[n:]
 	return b
 }
+
+// headers reads what appendSizedHeaders wrote.
+func (s *sized) headers() (headers []Header) {
+	for n := s.number(); n > 0 && s.err == nil; n-- {
+		headers = append(headers, Header{Key: string(s.bytes()), Value: s.bytes()})
+	}
+	return headers
+}

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"runtime/debug"
 	"slices"
 
 	"github.com/rivusio/rivusio/serde"
@@ -45,6 +46,9 @@ type Source interface {
 // a null value that the serde cannot carry are not shown to an extractor: they keep their timestamp.
 func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable Undecodable, extract TimestampExtractor[K, V], next Forward[K, V]) func() Source {
 	decode := decoder(k, v)
+	if c.policy != nil {
+		decode = caughtDecode(c, decode)
+	}
 	for _, h := range slices.Backward(c.hooks) {
 		next = hooked(h, next)
 	}
@@ -64,6 +68,7 @@ type source[K, V any] struct {
 	o           Record[K, V]
 	ahead       Record[K, V] // decoded for the extractor
 	decoded     int64        // offset of ahead, or NoTime
+	failure     error        // of the extractor, for the record at offset decoded
 }
 
 func (s *source[K, V]) Extracts() bool { return s.extract != nil }
@@ -75,9 +80,22 @@ func (s *source[K, V]) Timestamp(in *Input, o Origin, partitionTime int64) int64
 	if err := s.decode(in, &s.ahead); err != nil {
 		return in.Timestamp // Process says what is wrong, when it is the record's turn
 	}
-	s.decoded = in.Offset
+	s.decoded, s.failure = in.Offset, nil
 	if s.ahead.NullValue && !s.carriesNull {
 		return in.Timestamp
+	}
+	return s.extracted(in, o, partitionTime)
+}
+
+// extracted is what the extractor says. If it panics, and there is a policy to be asked about that, Process does so when it is
+// the record's turn.
+func (s *source[K, V]) extracted(in *Input, o Origin, partitionTime int64) (timestamp int64) {
+	if s.c.policy != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				s.failure, timestamp = s.c.scope.Recovered(v, debug.Stack()), in.Timestamp
+			}
+		}()
 	}
 	return s.extract(s.ahead.Key, s.ahead.Value, RecordContext{Origin: o, HasOrigin: true, Timestamp: in.Timestamp, Headers: in.Headers}, partitionTime)
 }
@@ -93,6 +111,9 @@ func (s *source[K, V]) Process(in *Input) error {
 	if s.extract != nil && s.decoded == in.Offset {
 		s.o = s.ahead
 		s.o.Timestamp = in.Timestamp
+		if s.failure != nil {
+			return s.refuse(&s.o, s.failure)
+		}
 	} else {
 		s.o = Record[K, V]{Timestamp: in.Timestamp, Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}
 		if err := s.decode(in, &s.o); err != nil {
@@ -100,13 +121,35 @@ func (s *source[K, V]) Process(in *Input) error {
 				c.Drop(UndecodableRecord)
 				return nil
 			}
-			return c.scope.failure(err)
+			return s.refuse(nil, err)
 		}
 	}
 	if err := s.next(&s.o); err != nil {
 		return c.scope.failure(err)
 	}
 	return nil
+}
+
+// refuse does what the policy says about a record that cannot go on. It is not tried again: the bytes stay what they are.
+func (s *source[K, V]) refuse(r *Record[K, V], err error) error {
+	if s.c.policy != nil {
+		if e := s.c.own(err); e != nil {
+			return conclude(s.c, r, e, 1)
+		}
+	}
+	return s.c.scope.failure(err)
+}
+
+// caughtDecode makes panics of serdes errors.
+func caughtDecode[K, V any](c *Context, decode func(*Input, *Record[K, V]) error) func(*Input, *Record[K, V]) error {
+	return func(in *Input, r *Record[K, V]) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = c.scope.Recovered(v, debug.Stack())
+			}
+		}()
+		return decode(in, r)
+	}
 }
 
 func decoder[K, V any](k serde.Serde[K], v serde.Serde[V]) func(*Input, *Record[K, V]) error {

@@ -6,8 +6,8 @@ import (
 )
 
 // SourceRows reads the records of a topic as a changelog of the table that is made of them: as [Read] and [ToTable] would,
-// with their rules for nulls, times and bytes that do not decode. The serdes are those of the topic, then those of the store.
-func SourceRows[K, V any](operator, topic string, k serde.Serde[K], v serde.Serde[V], undecodable Undecodable, extract TimestampExtractor[K, V],
+// with their rules for nulls, times and bytes that do not decode; undecodable is asked when the first record is read. The serdes are those of the topic, then those of the store.
+func SourceRows[K, V any](operator, topic string, k serde.Serde[K], v serde.Serde[V], undecodable func() Undecodable, extract TimestampExtractor[K, V],
 	storeK serde.Serde[K], storeV serde.Serde[V],
 ) func(partition int32) func(*Input) (state.ChangelogRow, bool, error) {
 	isNull := serde.IsNull(storeV)
@@ -18,7 +18,7 @@ func SourceRows[K, V any](operator, topic string, k serde.Serde[K], v serde.Serd
 			ok  bool
 		)
 		c := NewContext(operator, scope)
-		source := Read(c, k, v, undecodable, extract, func(r *Record[K, V]) (err error) {
+		source := Read(c, k, v, undecodable(), extract, func(r *Record[K, V]) (err error) {
 			if r.NullKey {
 				return nil
 			}
@@ -36,7 +36,7 @@ func SourceRows[K, V any](operator, topic string, k serde.Serde[K], v serde.Serd
 		return func(in *Input) (state.ChangelogRow, bool, error) {
 			row, ok = state.ChangelogRow{}, false
 			o := Origin{Topic: topic, Partition: partition, Offset: in.Offset}
-			scope.Begin(o, in.Key, in.Timestamp)
+			scope.Begin(o, in.Key, in.Timestamp, nil)
 			r := *in
 			if source.Extracts() {
 				r.Timestamp = source.Timestamp(&r, o, partitionTime)

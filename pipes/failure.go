@@ -28,17 +28,20 @@ type Decision int
 
 // The decisions.
 const (
-	Fail Decision = iota // the error ends the run; the record is read again after a restart
-	Skip                 // the record is dropped, and the ones behind it go on
+	Fail       Decision = iota // the error ends the run; the record is read again after a restart
+	Skip                       // the record is dropped, and the ones behind it go on
+	DeadLetter                 // it goes to the topic of dead letters; where there is none, this is Fail
 )
 
-// String is fail or skip.
+// String is fail, skip or dead-letter.
 func (d Decision) String() string {
 	switch d {
 	case Fail:
 		return "fail"
 	case Skip:
 		return "skip"
+	case DeadLetter:
+		return "dead-letter"
 	}
 	return fmt.Sprintf("decision %d", int(d))
 }

@@ -65,8 +65,23 @@ type StoreID struct {
 func (s StoreID) String() string { return fmt.Sprintf("store %s, partition %d", s.Name, s.Partition) }
 
 func (s StoreID) errorf(format string, args ...any) error {
-	return fmt.Errorf("state: %v: %w", s, fmt.Errorf(format, args...))
+	return &StoreError{s, fmt.Errorf(format, args...)}
 }
+
+// keyError is about a key that its serde refuses, which is the fault of a record and not of the store.
+func (s StoreID) keyError(err error) error { return fmt.Errorf("state: %v: key: %w", s, err) }
+
+// StoreError says that something is wrong with a store itself: it cannot be read or written, or has rows that do not decode.
+type StoreError struct {
+	Store StoreID
+	Err   error
+}
+
+// Error names the store and the partition.
+func (e *StoreError) Error() string { return fmt.Sprintf("state: %v: %v", e.Store, e.Err) }
+
+// Unwrap returns the cause.
+func (e *StoreError) Unwrap() error { return e.Err }
 
 // Checkpoint says what the rows of a partition are: the state after all changelog records before Offset.
 type Checkpoint struct {

@@ -77,7 +77,7 @@ func NewKeyValue[K, V any](c Config, k serde.Serde[K], v serde.Serde[V]) *KeyVal
 func (s *KeyValueStore[K, V]) encode(k K) error {
 	key, err := s.keys.Append(s.scratch[:0], k)
 	if err != nil {
-		return s.errorf("key: %w", err)
+		return s.keyError(err)
 	}
 	s.scratch = key
 	return nil

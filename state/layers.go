@@ -48,6 +48,8 @@ func (l *layers) errorf(format string, args ...any) error {
 	return l.id.errorf(format, args...)
 }
 
+func (l *layers) keyError(err error) error { return l.id.keyError(err) }
+
 // read finds the committed or flushed row of a key. The value is good until the next read.
 func (l *layers) read(rowKey []byte) (value []byte, found bool, err error) {
 	l.collect()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -32,7 +31,7 @@ func (p *pebblePartition) tenureOf() *tenure { return &p.tenure }
 func (p *pebblePartition) ID() StoreID { return p.tenure.id }
 
 func (p *pebblePartition) errorf(format string, args ...any) error {
-	return fmt.Errorf("state: %v: %w", p.tenure.id, fmt.Errorf(format, args...))
+	return p.tenure.id.errorf(format, args...)
 }
 
 // open finds the partition in the database.

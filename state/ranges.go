@@ -72,7 +72,7 @@ func (r *ranges[K, V]) bound(k *K) ([]byte, error) {
 	}
 	encoded, err := r.keys.Append([]byte{}, *k)
 	if err != nil {
-		return nil, r.id.errorf("key: %w", err)
+		return nil, r.id.keyError(err)
 	}
 	return encoded, nil
 }

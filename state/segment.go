@@ -144,7 +144,7 @@ func (s *segments[K, V]) encode(k K) error {
 	}
 	key, err := s.keys.Append(s.scratch[:0], k)
 	if err != nil {
-		return s.errorf("key: %w", err)
+		return s.keyError(err)
 	}
 	s.scratch = key
 	s.key = appendEscaped(s.key[:0], key)

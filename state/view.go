@@ -97,7 +97,7 @@ func NewKeyValueView[K, V any](s *Shared, budget *Budget, k serde.Serde[K], v se
 func (v *KeyValueView[K, V]) lookup(k K) (*Slot[viewed[V]], error) {
 	key, err := v.keys.Append(v.scratch[:0], k)
 	if err != nil {
-		return nil, v.id.errorf("key: %w", err)
+		return nil, v.id.keyError(err)
 	}
 	v.scratch = key
 	// The number is read before the row, so a change in between makes the next look-up read again. While it is odd another

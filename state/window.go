@@ -94,7 +94,7 @@ func (s *WindowStore[K, V]) bound() int64 {
 func (s *WindowStore[K, V]) rowKey(k K, start int64) error {
 	key, err := s.keys.Append(windows.AppendTime(s.scratch[:0], start), k)
 	if err != nil {
-		return s.errorf("key: %w", err)
+		return s.keyError(err)
 	}
 	s.scratch = key
 	return nil

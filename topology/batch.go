@@ -15,11 +15,12 @@ import (
 // What has been gathered at a commit lies in the store of that name: offsets are committed with it, nothing waits inside
 // a transaction, and a restart goes on from it.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) Batch[B any](n int, linger time.Duration, fold func(K, []V) B, store string, opts ...NodeOption) Stream[K, B] {
 	const op = "batch"
-	o := s.b.nodeOptions(op, opts, optName)
+	o := s.b.nodeOptions(op, opts, optName|optOnError)
 	node := s.b.node(op, storeOptions{name: o.name}.nodeName(op, store), s.from)
+	untried(s.b, node, o.policy, s.k, s.v)
 	needFunc(s.b, node, fold != nil)
 	needSerdes(s.b, node, s.k, s.v)
 	if n < 1 {

@@ -91,6 +91,7 @@ func (b *Builder) checkInternal() {
 			b.fail("operator %q writes topic %q, which is %s", n.Name, n.Sink.Topic, owned[n.Sink.Topic])
 		}
 	}
+	b.checkPolicies(owned)
 }
 
 func (b *Builder) fail(format string, args ...any) {

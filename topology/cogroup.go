@@ -93,7 +93,9 @@ func aggregateCogroup[K, A any](c Cogrouped[K, A], store string, init func() A, 
 	b := c.b
 	o := b.storeOptions("cogroup "+store, opts, optsKeyValue)
 	parents, k := c.parents(store, init != nil)
+	first := len(b.g.Nodes)
 	n, inputs := c.nodes(o.nodeName("cogroup", store), parents)
+	untriedSince(b, first, o.policy)
 	k, a := serdesOf(b, store, o, k, serde.For[A]())
 	needSerdes(b, n, k, a)
 	t := keepRows(b, n, store, o, k, a)

@@ -76,7 +76,9 @@ func windowedCogroup[K, A any](c Cogrouped[K, A], store string, given, timed boo
 	b := c.b
 	o := b.storeOptions("cogroup "+store, opts, takes)
 	parents, k := c.parents(store, given)
+	first := len(b.g.Nodes)
 	n, inputs := c.nodes(o.nodeName("cogroup", store), parents)
+	untriedSince(b, first, o.policy)
 	x := aggregation[K, A]{b: b, n: n, store: store, o: o, emit: o.emit()}
 	x.k, x.a = serdesOf(b, store, o, k, serde.For[A]())
 	needSerdes(b, n, x.k, x.a)

@@ -54,10 +54,10 @@ func ExampleOrdering() {
 
 func ExampleOnError() {
 	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
-		in.Through[int64](pipes.Func[string, int64](price), "", topology.Named("price"), topology.OnError(func(_ context.Context, f pipes.Failure) pipes.Decision {
+		in.Through[int64](pipes.Func[string, int64](price), "", topology.Named("price"), topology.OnError(topology.Handle(func(_ context.Context, f pipes.Failure) pipes.Decision {
 			fmt.Println(f)
 			return pipes.Skip
-		})).To("out")
+		}, ""))).To("out")
 	}, "ann=tea", "bob=", "cid=milk")
 	// Output:
 	// operator "price", record in/0/1: pipe "topology_test.price": no item
@@ -124,4 +124,34 @@ func ExampleMessageIDs() {
 	// Output:
 	// to: in/0/0
 	// be: in/0/0/1
+}
+
+func ExampleStream_TryMapValues() {
+	words(serde.String, func(_ *topology.Builder, in stringStream) {
+		prices, failures := in.TryMapValues(func(_, item string) (int64, error) { return price(context.Background(), item) }, topology.Named("price"))
+		prices.MapValues(func(_ string, p int64) string { return fmt.Sprint(p) }).To("out")
+		failures.MapValues(func(_ string, f operators.Failure) string { return f.Err.Error() }).To("out")
+	}, "ann=tea", "bob=")
+	// Output:
+	// ann=300@0
+	// bob=no item@1
+}
+
+func ExampleBuilder_OnError() {
+	b := topology.NewBuilder("numbers")
+	b.OnError(topology.Skip())
+	b.Stream("in", serde.String, serde.Int64).To("out")
+	topo, err := b.Build()
+	fmt.Println(topo.Application(), err)
+	// Output: numbers <nil>
+}
+
+func ExampleErrorPolicy_Retry() {
+	words(serde.Int64, func(_ *topology.Builder, in stringStream) {
+		in.Through[int64](pipes.Func[string, int64](price), "", topology.Named("price"),
+			topology.OnError(topology.Skip().Retry(topology.Retries{Attempts: 3, Backoff: time.Second, If: func(error) bool { return false }}))).To("out")
+	}, "ann=tea", "bob=", "cid=milk")
+	// Output:
+	// ann=300@0
+	// cid=400@2
 }

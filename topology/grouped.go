@@ -112,6 +112,7 @@ func aggregate[K, V, A any](g Grouped[K, V], op, store string, opts []StoreOptio
 	o := b.storeOptions("aggregation "+store, opts, optsKeyValue|optTTL)
 	s := g.stream(store)
 	n := b.node(op, o.nodeName(op, store), s.from)
+	untried(b, n, o.policy, s.k, s.v)
 	k, a := serdesOf(b, store, o, s.k, a)
 	needSerdes(b, n, k, a)
 	t := keepRows(b, n, store, o, k, a)

@@ -13,6 +13,8 @@ func sink[K, V any](b *Builder, topic, op string, o nodeOptions, k serde.Serde[K
 	n := b.node(op, o.name, from...)
 	n.Sink = &graph.Sink{Topic: topic}
 	needSerdes(b, n, k, v)
+	failing(b, n, o.policy, k, v)
+	parking(b, n, o.name)
 	partitioner := partitionerOf[K, V](b, n, o)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)

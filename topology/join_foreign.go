@@ -60,7 +60,9 @@ func joinForeign[K, V, K2, V2, R any](l Table[K, V], r Table[K2, V2], j foreignJ
 	subscriptions := b.store(&graph.Store{Name: j.name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, serde.Bytes, operators.SubscriberSerde)
 	}}, o)
+	first := len(b.g.Nodes)
 	n := b.node(j.op, o.nodeName(j.op, j.name), answers(l, r, j, subscriptions))
+	untriedSince(b, first, o.policy)
 	needFunc(b, n, j.row != nil && j.key != nil)
 	b.coPartition(n, l.from, n)
 	if o.as != "" {

@@ -78,7 +78,7 @@ func (j streamJoin[K, V, V2, R]) waiting() string { return j.store + "-waiting" 
 // add adds the join: a node for each side, and one below both that is their result.
 func (j streamJoin[K, V, V2, R]) add(s Stream[K, V], other Stream[K, V2], opts []StoreOption) Stream[K, R] {
 	b := s.b
-	o := b.storeOptions(j.op+" "+j.store, opts, optName|optInMemory|optNoChangelog|optRetention)
+	o := b.storeOptions(j.op+" "+j.store, opts, optName|optInMemory|optNoChangelog|optRetention|optOnError)
 	if other.b != b {
 		b.fail("%s %q got a stream of another builder", j.op, j.store)
 		other = Stream[K, V2]{b: b, from: s.from, k: s.k, v: other.v}
@@ -91,6 +91,9 @@ func (j streamJoin[K, V, V2, R]) add(s Stream[K, V], other Stream[K, V2], opts [
 	left := b.node(j.op+"-left", name+"-left", s.from)
 	right := b.node(j.op+"-right", name+"-right", other.from)
 	n := b.node(j.op, name, left, right)
+	untried(b, left, o.policy, s.k, s.v)
+	untried(b, right, o.policy, s.k, other.v)
+	untried(b, n, o.policy, nil, nil)
 	needFunc(b, n, j.join != nil)
 	needSerdes(b, left, s.k, s.v)
 	needSerdes(b, right, s.k, other.v)

@@ -39,7 +39,7 @@ func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serd
 func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given bool, opts []NodeOption,
 	build func(*operators.Context, operators.LookupAsOf[K, V2], operators.Nulls[K, R], operators.Forward[K, R]) operators.Forward[K, V],
 ) Stream[K, R] {
-	o := s.b.nodeOptions(op, opts, optName|optGrace)
+	o := s.b.nodeOptions(op, opts, optName|optGrace|optOnError)
 	if t.k != nil && !sameKind(s.k, t.k) {
 		s.b.fail("%s: the keys of the stream and of the table have different serdes, so equal keys would lie on different partitions; use WithSerdes on the stream", op)
 	}
@@ -49,6 +49,7 @@ func joinTable[K, V, V2, R any](s Stream[K, V], t Table[K, V2], op string, given
 		s = delayed(s, t.rows, op, o)
 	}
 	n := s.b.node(op, o.name, s.from)
+	untried(s.b, n, o.policy, s.k, s.v)
 	needFunc(s.b, n, given)
 	r := valueSerde[R](s.v)
 	to := s.as(n, s.k, r)

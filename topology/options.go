@@ -53,8 +53,8 @@ const (
 	optMessageIDs
 	optKeySerde
 
-	optsSource   = optUndecodable | optTimestamp | optStart
-	optsKeyValue = optName | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
+	optsSource   = optUndecodable | optTimestamp | optStart | optOnError
+	optsKeyValue = optName | optOnError | optSerdes | optInMemory | optNoChangelog | optEmitOnCommit
 	optsWindow   = optsKeyValue | optRetention
 )
 
@@ -70,13 +70,14 @@ type nodeOptions struct {
 	concurrent  bool
 	ordering    operators.Order
 	ordered     bool
-	onError     pipes.FailureHandler
+	policy      *operators.Policy
 	messageIDs  bool
 	keySerde    any // serde.Serde of the keys
 }
 
 type storeOptions struct {
 	name            string
+	policy          *operators.Policy
 	as              string
 	source          sourceOptions
 	sourceChangelog bool // the topic of a table is the changelog of its store
@@ -188,13 +189,6 @@ func Concurrency(n int) NodeOption {
 // Ordering says in which order the results of a pipe with [Concurrency] leave. Default: [operators.OrderByKey].
 func Ordering(order operators.Order) NodeOption {
 	return nodeOption{optOrdering, "Ordering", func(o *nodeOptions) { o.ordering, o.ordered = order, true }}
-}
-
-// OnError says what is done when a pipe fails for a record: h decides, on the task's goroutine, so it must not wait. The error
-// has the name of the pipe in it. Records that it skips are dropped and counted. Default: [pipes.FailOnError], the application
-// ends and nothing is lost.
-func OnError(h pipes.FailureHandler) NodeOption {
-	return nodeOption{optOnError, "OnError", func(o *nodeOptions) { o.onError = h }}
 }
 
 // MessageIDs gives each record that a sink writes the header message-id, unless it has one: the place of the input record, as

@@ -15,6 +15,7 @@ type ProcessOption interface{ process(*processOptions) }
 
 type processOptions struct {
 	name    string
+	policy  *operators.Policy
 	stores  []*graph.Store
 	tables  []tableRead
 	outputs []*output
@@ -69,6 +70,8 @@ func process[K, V, K2, V2 any](s Stream[K, V], op string, given bool, k serde.Se
 	}
 	n := s.b.node(op, o.name, s.from)
 	needFunc(s.b, n, given)
+	failing(s.b, n, o.policy, s.k, s.v)
+	parking(s.b, n, o.name)
 	for _, st := range o.stores {
 		if st == nil || s.b.g.Store(st.Name) != st {
 			s.b.fail("operator %q was given a store handle that this builder did not make", n.Name)

@@ -114,6 +114,7 @@ func derive[K, V, V2 any](r rows[K, V], op string, given bool, opts []StoreOptio
 	b := r.b
 	o := b.storeOptions(op, opts, optsKeyValue|optAs|optTTL)
 	n := b.node(op, o.nodeName(op, o.as), r.from)
+	untried(b, n, o.policy, nil, nil)
 	needFunc(b, n, given)
 	k, v := serdesOf(b, o.as, o, r.k, v)
 	var t rows[K, V2]

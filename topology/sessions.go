@@ -77,6 +77,7 @@ func sessionAggregate[K, V, A any](w Sessions[K, V], op, store string, opts []St
 	o := w.g.s.b.storeOptions("aggregation "+store, opts, optsWindow)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)
+	untried(w.g.s.b, x.n, o.policy, s.k, s.v)
 	t := sessions(x, w.def)
 	x.n.Make = func(in *graph.Instance) any {
 		c := in.Context(x.n)

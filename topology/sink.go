@@ -9,7 +9,7 @@ import (
 //
 // Options: [Named], [Partitioner], [MessageIDs].
 func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
-	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner|optMessageIDs)
+	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner|optMessageIDs|optOnError)
 	if err := checkName(topic); err != nil {
 		s.b.fail("topic name %w", err)
 	}
@@ -22,11 +22,13 @@ func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 //
 // Options: [Named], [Partitioner], [MessageIDs].
 func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) string, opts ...NodeOption) {
-	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner|optMessageIDs)
+	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner|optMessageIDs|optOnError)
 	n := s.b.node("sink", o.name, s.from)
 	n.Sink = &graph.Sink{}
 	needFunc(s.b, n, choose != nil)
 	needSerdes(s.b, n, s.k, s.v)
+	failing(s.b, n, o.policy, s.k, s.v)
+	parking(s.b, n, o.name)
 	partitioner := partitionerOf[K, V](s.b, n, o)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)

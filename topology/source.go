@@ -53,6 +53,7 @@ type sourceOptions struct {
 	undecodable operators.Undecodable
 	extract     any // operators.TimestampExtractor of the stream's types
 	start       graph.Start
+	policy      *operators.Policy
 }
 
 // SourceOption is an option of whatever reads a topic, stream or table.
@@ -137,9 +138,20 @@ func (b *Builder) Table[K, V any](topic, store string, k serde.Serde[K], v serde
 	n := read(b, Topics(topic), "table", nodeOptions{source: o.source}, k, v)
 	t := table(Stream[K, V]{b: b, from: n, k: k, v: v}, "table", store, o)
 	if o.sourceChangelog {
-		b.sourceAsChangelog(topic, store, o, operators.SourceRows(n.Name, topic, k, v, o.source.undecodable, extractorOf[K, V](o.source), t.k, t.v))
+		b.sourceAsChangelog(topic, store, o, operators.SourceRows(n.Name, topic, k, v, b.passedOver(n, o.source), extractorOf[K, V](o.source), t.k, t.v))
 	}
 	return t
+}
+
+// passedOver is what a restore from the topic of a table does about bytes that its serdes refuse: what is committed went past
+// them, and so does it where anything but the end of the application was the answer to them.
+func (b *Builder) passedOver(n *graph.Node, o sourceOptions) func() operators.Undecodable {
+	return func() operators.Undecodable {
+		if p := b.g.PolicyOf(n); p != nil && (p.Decide != nil || p.Then != operators.Fail) {
+			return operators.SkipUndecodable
+		}
+		return o.undecodable
+	}
 }
 
 func (b *Builder) sourceAsChangelog(topic, store string, o storeOptions, reader func(int32) func(*operators.Input) (state.ChangelogRow, bool, error)) {
@@ -245,6 +257,8 @@ func source[K, V any](b *Builder, src *graph.Source, name string, o sourceOption
 	n := b.node("source", name)
 	n.Source = src
 	needSerdes(b, n, k, v)
+	n.Policy = o.policy
+	unretried(b, n, "what is wrong with the bytes of a topic stays wrong")
 	extract, ok := o.extract.(operators.TimestampExtractor[K, V])
 	if o.extract != nil && !ok {
 		b.fail("operator %q reads keys of %s and values of %s, but has a Timestamp of other types", n.Name, typeName[K](), typeName[V]())

@@ -43,9 +43,11 @@ func (s Stream[K, V]) as[K2, V2 any](n *graph.Node, k serde.Serde[K2], v serde.S
 func (s Stream[K, V]) add[K2, V2 any](op string, given bool, opts []NodeOption, k serde.Serde[K2], v serde.Serde[V2],
 	build func(*operators.Context, operators.Forward[K2, V2]) operators.Forward[K, V],
 ) Stream[K2, V2] {
-	o := s.b.nodeOptions(op, opts, optName)
+	o := s.b.nodeOptions(op, opts, optName|optOnError)
 	n := s.b.node(op, o.name, s.from)
 	needFunc(s.b, n, given)
+	failing(s.b, n, o.policy, s.k, s.v)
+	parking(s.b, n, o.name)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		return operators.Enter(c, build(c, graph.Next[K2, V2](in, n)))
@@ -213,7 +215,7 @@ func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V
 //
 // Options: [Partitions], [MessageIDs], [Partitioner].
 func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {
-	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions|optMessageIDs)
+	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions|optMessageIDs|optOnError)
 	return s.repartition(name, o)
 }
 

@@ -14,6 +14,7 @@ type Table[K, V any] struct{ rows[K, V] }
 // table adds what turns a stream into a table.
 func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, V] {
 	n := s.b.node(op, o.nodeName(op, store), s.from)
+	untried(s.b, n, o.policy, s.k, s.v)
 	k, v := serdesOf(s.b, store, o, s.k, s.v)
 	needSerdes(s.b, n, k, v)
 	if o.hasHistory {

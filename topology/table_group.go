@@ -134,6 +134,7 @@ func aggregateTable[K, V, A any](g GroupedTable[K, V], op, store string, given b
 	b := g.b
 	o := b.storeOptions("aggregation "+store, opts, optsKeyValue)
 	n := b.node(op, o.nodeName(op, store), g.grouped(store))
+	untried(b, n, o.policy, nil, nil)
 	needFunc(b, n, given)
 	k, a := serdesOf(b, store, o, g.k, a)
 	needSerdes(b, n, k, a)

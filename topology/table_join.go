@@ -146,6 +146,7 @@ func joinRows[K, V, V2, R any](l rows[K, V], r rows[K, V2], j tableJoin[K, V, V2
 	ofLeft := operators.TableJoin[K, V, V2, R]{Own: j.left, Other: j.right, Row: j.row, IsNull: isNull}
 	ofRight := operators.TableJoin[K, V2, V, R]{Own: j.right, Other: j.left, IsNull: isNull}
 	ofRight.Row = func(k K, v2 serde.Optional[V2], v serde.Optional[V]) R { return j.row(k, v, v2) }
+	first := len(b.g.Nodes)
 	left := side(l, r, name, "-left", ofLeft, sendOld)
 	right := side(r, l, name, "-right", ofRight, sendOld)
 	// What was never there on an optional other side must not look like a delete.
@@ -156,6 +157,7 @@ func joinRows[K, V, V2, R any](l rows[K, V], r rows[K, V2], j tableJoin[K, V, V2
 		r.needOld(right)
 	}
 	n := b.node(j.op, name, left, right)
+	untriedSince(b, first, o.policy)
 	needFunc(b, n, j.row != nil)
 	b.coPartition(n, l.from, r.from)
 	if !sameKind(l.k, r.k) {

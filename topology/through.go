@@ -8,7 +8,6 @@ import (
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/pipes"
 	"github.com/rivusio/rivusio/serde"
-	"github.com/rivusio/rivusio/state"
 )
 
 // Through replaces the value by what the pipe makes of it. A null value that the serde cannot carry stays null, without a
@@ -111,8 +110,11 @@ func piped[K, V, In, Out, K2, V2 any](s Stream[K, V], op string, p pipes.Pipe[In
 		needSerdes(s.b, n, s.k, s.v)
 		connect(s.b.store(parkedStore(store), storeOptions{}), n)
 	}
+	failing(s.b, n, o.policy, s.k, s.v)
+	if !o.concurrent {
+		parking(s.b, n, o.name)
+	}
 	life := &lifetime[In, Out]{pipe: p}
-	failed := onFailure[K, V](o.onError)
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		next := graph.Next[K2, V2](in, n)
@@ -126,10 +128,10 @@ func piped[K, V, In, Out, K2, V2 any](s Stream[K, V], op string, p pipes.Pipe[In
 		}
 		var process operators.Forward[K, V]
 		if !o.concurrent {
-			process = operators.Apply(c, f, failed, nulls(k, v), next)
+			process = operators.Apply(c, f, nulls(k, v), next)
 		} else {
 			process, err = operators.Async[K, V, K2, V2]{
-				F: f, Failed: failed, Rows: storeOf[*operators.ParkedRows](in, store), Keys: s.k, Values: s.v, In: s.nulls(), Out: nulls(k, v),
+				F: f, Rows: storeOf[*operators.ParkedRows](in, store), Keys: s.k, Values: s.v, In: s.nulls(), Out: nulls(k, v),
 				Concurrency: o.concurrency, Order: o.ordering,
 			}.Forward(c, next)
 		}
@@ -139,34 +141,4 @@ func piped[K, V, In, Out, K2, V2 any](s Stream[K, V], op string, p pipes.Pipe[In
 		return entered(in, c, process, err)
 	}
 	return s.as(n, k, v)
-}
-
-// parkedStore is a store of records that an operator is not done with at a commit.
-func parkedStore(name string) *graph.Store {
-	return &graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
-		return state.NewKeyValue(c, serde.Bytes, operators.ParkedSerde())
-	}}
-}
-
-// onFailure is a handler as the operators call it.
-func onFailure[K, V any](h pipes.FailureHandler) operators.OnFailure[K, V] {
-	if h == nil {
-		return nil
-	}
-	return func(ctx context.Context, r *operators.Record[K, V], e *operators.Error) error {
-		f := pipes.Failure{
-			Operator: e.Operator, Headers: pipeHeaders(r.Headers), Err: e.Err,
-			Origin: pipes.Origin{Source: e.Origin.Topic, Partition: e.Origin.Partition, Offset: e.Origin.Offset},
-		}
-		if !r.NullKey {
-			f.Key = r.Key
-		}
-		if !r.NullValue {
-			f.Value = r.Value
-		}
-		if h(ctx, f) == pipes.Skip {
-			return nil
-		}
-		return e
-	}
 }

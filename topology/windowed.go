@@ -168,6 +168,7 @@ func windowAggregate[K, V, A any](w Windowed[K, V], op, store string, opts []Sto
 	o := b.storeOptions("aggregation "+store, opts, takes)
 	s := w.g.stream(store)
 	x := newAggregation(s, op, store, o, w.onClose, a)
+	untried(b, x.n, o.policy, s.k, s.v)
 	x.reduces = op == opWindowReduce
 	t, forward := windowsOf(x, s, w.def, countNulls)
 	x.n.Make = func(in *graph.Instance) any {

@@ -19,6 +19,7 @@ type Topology struct {
 	Repartitions  []*Repartition
 	CoPartitions  []CoPartition
 	Wrappers      []operators.Wrapper // of every operator, the outermost first
+	Policy        *operators.Policy   // of the operators that have none of their own; nil: fail
 	SubTopologies []*SubTopology
 }
 
@@ -30,10 +31,15 @@ type Node struct {
 	Parents  []*Node
 	Children []*Node // in the order in which they are served
 	Stores   []*Store
-	Globals  []*Global // that the node joins with
-	Source   *Source   // nil if the node reads no topic
-	Sink     *Sink     // nil if the node writes no topic
-	Side     bool      // an output of its own of a processor: its parent does not forward to it with the other children
+	Globals  []*Global         // that the node joins with
+	Source   *Source           // nil if the node reads no topic
+	Sink     *Sink             // nil if the node writes no topic
+	Policy   *operators.Policy // nil: that of the topology
+	// Keys and Values are the serdes of the node's input, as serde.Serde[K] and serde.Serde[V]; nil if nothing needs them. Parked is
+	// the store of records that wait for another attempt, nil if the policy has none or the operator keeps them itself.
+	Keys, Values any
+	Parked       *Store
+	Side         bool // an output of its own of a processor: its parent does not forward to it with the other children
 
 	// Make makes the operator for a task: a func() operators.Source for a source, called for each of its topics, else an
 	// operators.Forward of the node's input types. It gets those of its children from [Next] and [Made].
@@ -223,6 +229,11 @@ func (in *Instance) Context(n *Node) *operators.Context {
 		}
 		c = operators.NewContext(n.Name, in.Scope, stores...)
 		c.Wrap(n.Op, in.sub.topology.Wrappers)
+		parked := ""
+		if n.Parked != nil {
+			parked = n.Parked.Name
+		}
+		c.SetPolicy(in.sub.topology.PolicyOf(n), n.Keys, n.Values, parked)
 		in.contexts[n] = c
 		in.Contexts = append(in.Contexts, c)
 	}
@@ -274,13 +285,34 @@ func (t *Topology) HasPatterns() bool {
 	return slices.ContainsFunc(t.Nodes, func(n *Node) bool { return n.Source != nil && n.Source.Pattern != nil })
 }
 
-// ExternalSinks are the topics outside of the topology that it writes, sorted.
+// ExternalSinks are the topics outside of the topology that it writes, those of dead letters too, sorted.
 func (t *Topology) ExternalSinks() []string {
-	return t.topics(func(n *Node) []string {
+	topics := append(t.topics(func(n *Node) []string {
 		if n.Sink == nil || n.Sink.Internal || n.Sink.Topic == "" {
 			return nil
 		}
 		return []string{n.Sink.Topic}
+	}), t.DeadLetters()...)
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
+
+// PolicyOf is what becomes of records that a node fails for; nil: fail. What feeds a global store has no transaction for dead
+// letters.
+func (t *Topology) PolicyOf(n *Node) *operators.Policy {
+	if n.Policy != nil {
+		return n.Policy
+	}
+	return t.Policy
+}
+
+// DeadLetters are the topics of dead letters, sorted.
+func (t *Topology) DeadLetters() []string {
+	return t.topics(func(n *Node) []string {
+		if p := t.PolicyOf(n); p != nil && p.Topic != "" {
+			return []string{p.Topic}
+		}
+		return nil
 	})
 }
 

@@ -293,7 +293,10 @@ func (t *Topology) readers(topic string) string {
 }
 
 func (t *Topology) writers(topic string) string {
-	return t.names(func(n *Node) bool { return n.Sink != nil && n.Sink.Topic == topic })
+	return t.names(func(n *Node) bool {
+		p := t.PolicyOf(n)
+		return n.Sink != nil && n.Sink.Topic == topic || p != nil && p.Topic == topic
+	})
 }
 
 func (t *Topology) names(of func(*Node) bool) string {

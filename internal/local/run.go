@@ -30,9 +30,9 @@ func (r *Runtime) Run() error {
 		}
 		in := r.choose()
 		switch {
-		case in != nil && !in.task.Full():
-			r.failed = r.process(in)
 		case in != nil:
+			r.failed = r.process(in)
+		case r.held():
 			<-r.woken
 		default:
 			return nil
@@ -100,15 +100,21 @@ func (r *Runtime) turn(t *task.Task) error {
 	return r.processed(t)
 }
 
-// choose returns the input whose next record runs next, or nil.
+// held reports whether a record is there that waits for something to come back to its task. What waits for the clock, a
+// task that is full of records to be tried again, is not it.
+func (r *Runtime) held() bool {
+	return slices.ContainsFunc(r.inputs, func(in *input) bool { return in.waits() && in.task.Full() && in.task.Busy() })
+}
+
+// choose returns the input whose next record runs next, or nil. A task that is full takes none.
 func (r *Runtime) choose() *input {
 	r.queueFilled()
-	if len(r.queue) > 0 {
+	if len(r.queue) > 0 && !r.queue[0].task.Full() {
 		return r.queue[0]
 	}
 	var first *input
 	for _, in := range r.inputs {
-		if in.waits() && (first == nil || in.head().sequence < first.head().sequence) {
+		if in.waits() && !in.task.Full() && (first == nil || in.head().sequence < first.head().sequence) {
 			first = in
 		}
 	}
@@ -134,7 +140,7 @@ func (r *Runtime) queueFilled() {
 // take moves an input that was chosen past its next record.
 func (r *Runtime) take(in *input) *operators.Input {
 	if in.queued {
-		heap.Pop(&r.queue)
+		heap.Remove(&r.queue, slices.Index(r.queue, in)) // the first, unless the tasks of those before it are full
 		in.queued = false
 	}
 	e := in.head()

@@ -12,7 +12,7 @@ import (
 	"github.com/rivusio/rivusio/state"
 )
 
-// GlobalConfig is what a [Global] is made of. All fields are required.
+// GlobalConfig is what a [Global] is made of. All fields are required unless they say otherwise.
 type GlobalConfig struct {
 	Global *graph.Global
 	// Partitions are those of the store, as many as the topic has. The rows of all lie in the first one; the checkpoint of
@@ -20,6 +20,8 @@ type GlobalConfig struct {
 	Partitions []state.Partition
 	Budget     *state.Budget
 	WallClock  func() int64 // ms since the epoch
+	// OnFailure is told what operators failed for and what was done about it. It must not wait. May be nil.
+	OnFailure func(e *operators.Error, o operators.Outcome)
 }
 
 // Global feeds a global store with the records of its topic. One goroutine at a time uses it; views of what it has
@@ -102,7 +104,7 @@ func (g *Global) Process(partition int32, r *operators.Input) (err error) {
 		}
 	}()
 	g.scope.Partition = partition
-	g.scope.Begin(operators.Origin{Topic: g.cfg.Global.Topic, Partition: partition, Offset: r.Offset}, r.Key, r.Timestamp)
+	g.scope.Begin(operators.Origin{Topic: g.cfg.Global.Topic, Partition: partition, Offset: r.Offset}, r.Key, r.Timestamp, r)
 	if r.Timestamp <= operators.MaxTimestamp {
 		g.scope.StreamTime = max(g.scope.StreamTime, r.Timestamp)
 	}
@@ -205,6 +207,12 @@ func (r *globalRuntime) RequestCommit()                 {} // everything is appl
 func (r *globalRuntime) WallClock() int64               { return r.cfg.WallClock() }
 func (r *globalRuntime) Collector() operators.Collector { return nil }
 func (r *globalRuntime) Partitions(topic string) int32  { return 0 }
+
+func (r *globalRuntime) Failed(e *operators.Error, o operators.Outcome) {
+	if r.cfg.OnFailure != nil {
+		r.cfg.OnFailure(e, o)
+	}
+}
 
 func (r *globalRuntime) FindPartitions(string) (int32, error) {
 	return 0, errors.New("the processor of a global store forwards nothing")

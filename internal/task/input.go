@@ -54,7 +54,7 @@ func (t *Task) extract() {
 		}
 		head := &in.ring[in.head]
 		o := operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: head.Offset}
-		t.scope.Begin(o, head.Key, head.Timestamp)
+		t.scope.Begin(o, head.Key, head.Timestamp, nil)
 		head.Timestamp = in.extracts.Timestamp(head, o, in.time)
 		in.extracted = true
 	}

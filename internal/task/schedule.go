@@ -67,6 +67,12 @@ func (r *runtime) WallClock() int64               { return r.nowMs }
 func (r *runtime) Collector() operators.Collector { return r.cfg.Collector }
 func (r *runtime) Partitions(topic string) int32  { return r.cfg.Plan.Partitions[topic] }
 
+func (r *runtime) Failed(e *operators.Error, o operators.Outcome) {
+	if r.cfg.OnFailure != nil {
+		r.cfg.OnFailure(e, o)
+	}
+}
+
 func (r *runtime) FindPartitions(topic string) (int32, error) {
 	if topic == "" {
 		return 0, errors.New("its name is empty")
@@ -78,7 +84,7 @@ func (r *runtime) FindPartitions(topic string) (int32, error) {
 	if !ok && r.cfg.FindPartitions != nil {
 		var err error
 		if n, ok, err = r.cfg.FindPartitions(topic); err != nil {
-			return 0, err
+			return 0, &operators.RuntimeError{Err: err}
 		}
 	}
 	if !ok {

@@ -49,6 +49,9 @@ type Config struct {
 	// Wake is called by any goroutine when the task has something to do that it had not before; see [Task.Busy]. Nil: nobody
 	// waits for that.
 	Wake func()
+	// OnFailure is told what operators failed for and what was done about it, on the task's goroutine. It must not wait. Nil:
+	// nobody.
+	OnFailure func(e *operators.Error, o operators.Outcome)
 	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
 	Metadata map[string]string
 }
@@ -88,7 +91,7 @@ func New(cfg Config) (*Task, error) {
 	}
 	t.scope = operators.Scope{
 		Runtime: (*runtime)(t), Application: cfg.SubTopology.Topology().Application, Task: t.id.String(), Partition: cfg.Partition,
-		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID],
+		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0,
 	}
 	for _, s := range cfg.SubTopology.Stores {
 		store := s.Open(state.Config{
@@ -183,7 +186,7 @@ func (t *Task) Process(limit int) (n int, err error) {
 		}
 		record := in.pop()
 		t.touched = true
-		t.scope.Begin(operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: record.Offset}, record.Key, record.Timestamp)
+		t.scope.Begin(operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: record.Offset}, record.Key, record.Timestamp, record)
 		if record.Timestamp <= operators.MaxTimestamp {
 			t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
 			in.time = max(in.time, record.Timestamp)

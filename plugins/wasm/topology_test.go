@@ -55,10 +55,10 @@ func TestHostilePluginsInATopology(t *testing.T) {
 	} {
 		for store, opts := range map[string][]topology.NodeOption{"": nil, "in-flight": {topology.Concurrency(3)}} {
 			var failed []error
-			policy := topology.OnError(func(_ context.Context, f pipes.Failure) pipes.Decision {
+			policy := topology.OnError(topology.Handle(func(_ context.Context, f pipes.Failure) pipes.Decision {
 				failed = append(failed, f.Err)
 				return pipes.Skip
-			})
+			}, ""))
 			out, beside := send(topologytest.New(t, build(name, store, append(opts, policy)...)))
 			if out != want || beside != "[k=0@0 k=1@1 k=2@2 k=3@3]" {
 				t.Errorf("%s: out %s, want %s, beside %s", name, out, want, beside)

@@ -72,7 +72,7 @@ func TestThroughFailures(t *testing.T) {
 			}
 			topo := build(t, func(b *topology.Builder) {
 				b.Stream("in", serde.String, serde.String).
-					Through[string](pipes.Named("upper", pipes.Func[string, string](upper)), way.store, append(way.opts, topology.OnError(handler), topology.Named("op"))...).To("out")
+					Through[string](pipes.Named("upper", pipes.Func[string, string](upper)), way.store, append(way.opts, topology.OnError(topology.Handle(handler, "")), topology.Named("op"))...).To("out")
 			})
 			d := topologytest.New(t, topo)
 			in := topologytest.Input(d, "in", serde.String, serde.String)
