@@ -60,10 +60,15 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 
 // configure gives a command the flags of the configuration.
 func (p *program) configure(cmd *cobra.Command) {
+	configure(cmd)
+	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
+}
+
+// configure gives a command the flags of the configuration.
+func configure(cmd *cobra.Command) {
 	config.AddFlags(cmd.Flags())
 	cmd.MarkFlagFilename(config.FileFlag, "yaml", "yml")
 	cmd.MarkFlagDirname(pluginsFlag)
-	cmd.RegisterFlagCompletionFunc("topology", p.completeTopologies)
 }
 
 // load reads the configuration of a command.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/internal/task"
+	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
 )
@@ -63,6 +64,8 @@ type App struct {
 	inMemory    map[string]bool // stores by name
 	repartition map[string]bool // topics
 	chosen      sync.Map        // partitions of topics that sinks chose for records
+	limits      limits
+	failures    failureLog
 	restorer    *restorer
 	purger      *purger
 	globals     atomic.Pointer[[]*globalReader]
@@ -146,6 +149,9 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	closing = append(closing, release)
 	a.instance = instance
 	if a.plan, err = a.planTopics(ctx); err != nil {
+		return closing, fmt.Errorf("engine: %w", err)
+	}
+	if err := a.readLimits(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}
 	a.memory = state.NewMemory()
@@ -261,6 +267,10 @@ func (a *App) runWorkers(ctx context.Context) (again bool) {
 		return false
 	}
 	a.plan = next
+	if err := a.readLimits(ctx); err != nil {
+		a.fail(fmt.Errorf("engine: %w", err))
+		return false
+	}
 	return true
 }
 
@@ -270,6 +280,10 @@ const abandonAfter = time.Second
 // fail stops the run with its first error.
 func (a *App) fail(err error) {
 	a.failOnce.Do(func() {
+		var e *operators.Error
+		if errors.As(err, &e) {
+			a.failures.add(failureOf(e))
+		}
 		a.failure = err
 		close(a.failed)
 	})

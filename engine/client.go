@@ -99,6 +99,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.ProducerLinger(linger),
 		kgo.ProducerBatchCompression(c.codec()),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.ProducerBatchMaxBytesFn(w.app.limits.batchBytes),
 	)
 }
 

@@ -35,6 +35,9 @@ type collector struct {
 	slab             []kgo.Record
 	slabs, freeSlabs [][]kgo.Record
 
+	limits  *topicLimits // of the topic limited
+	limited string
+
 	changelogs map[topicPartition]*changelog
 	last       *changelog
 	now        time.Time     // of the commit, for changelog records
@@ -156,8 +159,14 @@ func (p *piece) take(o *operators.Output) {
 	}
 }
 
-// Send implements operators.Collector.
+// Send implements operators.Collector. A record that its topic does not take is an *operators.RefusedError, and is not sent.
 func (c *collector) Send(o *operators.Output) error {
+	if c.limits == nil || c.limited != o.Topic {
+		c.limits, c.limited = c.w.app.limits.of(o.Topic), o.Topic
+	}
+	if err := c.limits.refuse(o); err != nil {
+		return err
+	}
 	if err := c.w.begin(); err != nil {
 		return err
 	}

@@ -227,7 +227,7 @@ func (r *globalReader) open(ctx context.Context) (err error) {
 	r.rows, err = task.NewGlobal(task.GlobalConfig{
 		Global: r.graph, Partitions: r.partitions,
 		Budget:    state.NewBudget(max(1, r.app.cacheShare()/int64(len(r.app.graph.Globals)))),
-		WallClock: func() int64 { return time.Now().UnixMilli() },
+		WallClock: func() int64 { return time.Now().UnixMilli() }, OnFailure: r.app.onFailure,
 	})
 	if err != nil {
 		return err

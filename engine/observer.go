@@ -8,6 +8,8 @@ type Observer interface {
 	CommitEnded(CommitInfo)
 	RestoreEnded(RestoreInfo)
 	Rebalanced(RebalanceInfo)
+	// OperatorFailed is told what an operator failed for, unless the task stops for it. It runs on the task's goroutine.
+	OperatorFailed(FailureInfo)
 }
 
 // NoObserver does nothing.
@@ -21,6 +23,9 @@ func (NoObserver) RestoreEnded(RestoreInfo) {}
 
 // Rebalanced implements Observer.
 func (NoObserver) Rebalanced(RebalanceInfo) {}
+
+// OperatorFailed implements Observer.
+func (NoObserver) OperatorFailed(FailureInfo) {}
 
 // CommitInfo is one commit of a worker.
 type CommitInfo struct {

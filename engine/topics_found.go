@@ -55,6 +55,9 @@ func (a *App) findPartitions(topic string) (partitions int32, ok bool, err error
 	defer cancel()
 	counts, err := countPartitions(ctx, a.adm, []string{topic})
 	if n := counts[topic]; n > 0 {
+		if err := a.limits.read(ctx, a.adm, []string{topic}); err != nil {
+			return 0, false, classify(err)
+		}
 		a.chosen.Store(topic, n)
 		return n, true, nil
 	}

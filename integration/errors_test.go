@@ -176,7 +176,12 @@ func (c *cluster) run(topics integration.Tallies, done func(*engine.App) bool) e
 		Brokers: strings.Split(brokers(c.t), ","), StateDir: c.t.TempDir(), Logger: slog.New(slog.DiscardHandler),
 	})
 	c.must("new", err)
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	return c.until(app, time.Minute, done)
+}
+
+// until runs an App until it fails, done reports true or the time is over.
+func (c *cluster) until(app *engine.App, limit time.Duration, done func(*engine.App) bool) error {
+	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx) }()
