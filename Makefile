@@ -12,7 +12,7 @@ EVENTS  ?= 3000000
 SUTS    ?= kafka-streams passthrough processor
 
 .DEFAULT_GOAL := help
-.PHONY: demo test race lint conformance conformance-fresh integration bench build check help
+.PHONY: demo test race lint sbom conformance conformance-fresh integration bench build check help
 
 demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 	go run ./cmd/processor demo $(ARGS)
@@ -29,6 +29,9 @@ race: ## run the tests under the race detector (needs a C compiler), and build t
 
 lint: ## check format, go vet, staticcheck and known vulnerabilities
 	tools/lint.sh
+
+sbom: ## write bin/processor.cdx.json: every module in the processor, with version and hash
+	tools/sbom.sh
 
 conformance: ## compare with Kafka Streams, scenario by scenario: make conformance DIR=path
 	go run ./integration/conformance/cmd/conformance $(or $(DIR),integration/conformance/scenarios)

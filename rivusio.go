@@ -43,7 +43,10 @@ func Command(topologies ...Constructor) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(p.runCommand(), p.describeCommand(), p.topicsCommand(), deadLettersCommand(), lintCommand(), testCommand(), pipeCommand(), schemaCommand(), pluginsCommand(), configCommand(), versionCommand())
+	root.AddCommand(
+		p.runCommand(), p.describeCommand(), p.topicsCommand(), p.aclsCommand(), deadLettersCommand(),
+		lintCommand(), testCommand(), pipeCommand(), schemaCommand(), pluginsCommand(), configCommand(), versionCommand(),
+	)
 	return root
 }
 

@@ -111,6 +111,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 	a.setState(Starting)
 	defer func() {
+		err = refused(a.graph, err)
 		if err != nil {
 			a.setState(Failed)
 			return
@@ -148,11 +149,17 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	}
 	closing = append(closing, release)
 	a.instance = instance
+	if err := a.checkRights(ctx); err != nil {
+		return closing, err
+	}
 	if a.plan, err = a.planTopics(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}
 	if err := a.readLimits(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
+	}
+	if err := a.checkRights(ctx); err != nil { // now to internal topics too
+		return closing, err
 	}
 	a.memory = state.NewMemory()
 	closing = append(closing, a.memory.Close)

@@ -203,6 +203,9 @@ func createTopic(ctx context.Context, adm *kadm.Client, t TopicPlan, o topicOpti
 		if r.ErrMessage != "" {
 			err = fmt.Errorf("%w (%s)", err, r.ErrMessage)
 		}
+		if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			err = &MissingRightsError{[]Right{{TopicResource, t.Name, false, Create, string(t.Kind)}}, err}
+		}
 		return fmt.Errorf("make %s topic %q with %d partitions and replication factor %d: %w", t.Kind, t.Name, t.Partitions, replication, err)
 	}
 	o.Log.Info("topic made", "topic", t.Name, "kind", t.Kind, "partitions", t.Partitions, "settings", settingsText(t.Settings))

@@ -22,18 +22,26 @@ type cluster struct {
 	t   *testing.T
 	cl  *kgo.Client
 	adm *kadm.Client
+
+	addresses []string
 }
 
 func connect(t *testing.T, opts ...kgo.Opt) *cluster {
 	t.Helper()
+	return connectTo(t, brokers(t), opts...)
+}
+
+func connectTo(t *testing.T, addresses string, opts ...kgo.Opt) *cluster {
+	t.Helper()
 	// A test looks again at topics that it just made or deleted; the default would show what was there five seconds ago.
-	opts = append(opts, kgo.SeedBrokers(strings.Split(brokers(t), ",")...), kgo.MetadataMinAge(20*time.Millisecond))
+	seeds := strings.Split(addresses, ",")
+	opts = append(opts, kgo.SeedBrokers(seeds...), kgo.MetadataMinAge(20*time.Millisecond))
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	return &cluster{t: t, cl: cl, adm: kadm.NewClient(cl)}
+	return &cluster{t: t, cl: cl, adm: kadm.NewClient(cl), addresses: seeds}
 }
 
 func (c *cluster) must(what string, err error) {
@@ -199,7 +207,7 @@ func (c *cluster) scan(topic string, each func(*kgo.Record)) {
 	if len(from) == 0 {
 		return
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers(c.t), ",")...),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addresses...),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	c.must("read topic "+topic, err)
