@@ -110,6 +110,9 @@ func AdvisedRights(t *topology.Topology) []Right {
 	for _, topic := range internalTopics(g) {
 		rights = append(rights, Right{TopicResource, topic.Name, false, DescribeConfigs, "its settings are checked"})
 	}
+	for _, topic := range g.ExternalSinks() {
+		rights = append(rights, Right{TopicResource, topic, false, DescribeConfigs, "which records it takes"})
+	}
 	for _, topic := range g.ExternalSources() {
 		restored := slices.ContainsFunc(g.Stores, func(s *graph.Store) bool { return s.Source != nil && s.Source.Topic == topic }) ||
 			slices.ContainsFunc(g.Globals, func(s *graph.Global) bool { return s.Topic == topic })
