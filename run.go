@@ -1,16 +1,19 @@
 package rivusio
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/rivusio/rivusio/config"
 	"github.com/rivusio/rivusio/engine"
+	"github.com/rivusio/rivusio/telemetry"
 )
 
 func (p *program) runCommand() *cobra.Command {
@@ -40,12 +43,21 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	c.Telemetry.Scrape = c.Admin != nil
+	tel, shutdown, err := startTelemetry(cmd.Context(), c.Telemetry, t.Application(), log)
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	log = slog.New(tel.LogHandler(log.Handler()))
 	c.Engine.Logger = log
+	tel.Configure(&c.Engine)
 	app, err := engine.New(t, c.Engine)
 	if err != nil {
 		return err
 	}
-	served, err := serve(c, t, app, nil, log)
+	defer tel.Observe(app)()
+	served, err := serve(c, t, app, tel.Handler(), log)
 	if err != nil {
 		return err
 	}
@@ -56,6 +68,26 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	log.Info("stopped", "topology", t.Application())
 	return nil
+}
+
+// telemetryTimeout bounds the export of what is left at the end.
+const telemetryTimeout = 5 * time.Second
+
+// startTelemetry makes the exporters of a processor. What they could not deliver at the end is logged and no error: the work is
+// done.
+func startTelemetry(ctx context.Context, c telemetry.Config, application string, log *slog.Logger) (_ *telemetry.Telemetry, shutdown func(), err error) {
+	c.Service, c.Version, c.Logger = application, version(), log
+	t, err := telemetry.New(ctx, c)
+	if err != nil {
+		return nil, nil, &usageError{err.Error()}
+	}
+	return t, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryTimeout)
+		defer cancel()
+		if err := t.Shutdown(ctx); err != nil {
+			log.Warn("the last telemetry was not exported", "error", err)
+		}
+	}, nil
 }
 
 // configure gives a command the flags of the configuration.

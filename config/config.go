@@ -13,6 +13,7 @@ import (
 
 	"github.com/rivusio/rivusio/admin"
 	"github.com/rivusio/rivusio/engine"
+	"github.com/rivusio/rivusio/telemetry"
 )
 
 // Config is a configuration without mistakes.
@@ -28,6 +29,8 @@ type Config struct {
 	// Admin is the configuration of the admin server, but for what only code can give: the application, metrics. It is nil if
 	// there is to be none.
 	Admin *admin.Config
+	// Telemetry is what is exported, but for what only code can give.
+	Telemetry telemetry.Config
 
 	admin  adminKeys
 	tls    tlsKeys

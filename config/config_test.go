@@ -109,6 +109,15 @@ func samples(t testing.TB) map[string]sample {
 		"admin.profiling":          {value: "off"},
 		"log.level":                {value: "debug"},
 		"log.format":               {value: "json"},
+
+		"telemetry.metrics":         {value: "prometheus"},
+		"telemetry.traces":          {value: "console"},
+		"telemetry.logs":            {value: "otlp"},
+		"telemetry.endpoint":        {value: "http://collector:4317"},
+		"telemetry.protocol":        {value: "grpc"},
+		"telemetry.metric_interval": {value: "10s"},
+		"telemetry.trace_one_in":    {value: "100"},
+		"telemetry.time_one_in":     {value: "none"},
 	}
 }
 
@@ -185,7 +194,7 @@ func fingerprint(t testing.TB, c *config.Config) string {
 		}
 	}
 	e.Dialer, e.SASL = nil, nil
-	return fmt.Sprintf("%+v %+v %v %v %v", e, c.Log, c.Topology, c.Plugins, parts)
+	return fmt.Sprintf("%+v %+v %+v %v %v %v", e, c.Log, c.Telemetry, c.Topology, c.Plugins, parts)
 }
 
 func yamlOf(name, value string) string {
@@ -201,7 +210,7 @@ func yamlOf(name, value string) string {
 // What the engine can be told, a user can configure; what only code can give is listed here.
 func TestEveryFieldOfTheEngineHasAKey(t *testing.T) {
 	codeOnly := map[string]bool{"TLS": true, // a Dialer, which looks at the files each time, is in its place
-		"Logger": true, "Observer": true, "OnStateChange": true, "Faults": true}
+		"Logger": true, "Observer": true, "Watch": true, "OnStateChange": true, "Faults": true}
 	changed := make(map[string]bool)
 	base, err := load(t, "", nil)
 	if err != nil {

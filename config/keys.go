@@ -14,7 +14,7 @@ import (
 
 // Keys are all keys, in the order of the reference. The slice is shared and must not be changed.
 var Keys = sync.OnceValue(func() []Key {
-	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys())
+	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys(), telemetryKeys())
 })
 
 func processKeys() []Key {

@@ -60,6 +60,7 @@ type App struct {
 	cl          *kgo.Client // for administration
 	adm         *kadm.Client
 	disk        state.Backend // nil if no store is on disk
+	database    atomic.Pointer[state.Pebble]
 	memory      state.Backend
 	inMemory    map[string]bool // stores by name
 	repartition map[string]bool // topics
@@ -172,6 +173,7 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 			return closing, fmt.Errorf("engine: %w", err)
 		}
 		a.disk = disk
+		a.database.Store(disk)
 		closing = append(closing, disk.Close)
 	}
 	if err := a.dismiss(ctx); err != nil {
@@ -369,5 +371,11 @@ func (a *App) refreshState() {
 }
 
 func (a *App) reportRebalance(w *worker, partitions int) {
-	a.cfg.Observer.Rebalanced(RebalanceInfo{Worker: w.number, Partitions: partitions})
+	i := RebalanceInfo{Worker: w.number, Partitions: partitions}
+	if !w.rejoining() {
+		if began := w.group.joining.Swap(0); began != 0 {
+			i.Took = max(1, time.Since(time.Unix(0, began)))
+		}
+	}
+	a.cfg.Observer.Rebalanced(i)
 }

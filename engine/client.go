@@ -66,7 +66,7 @@ func (l clientLogger) Level() kgo.LogLevel {
 func (w *worker) memberOptions() []kgo.Opt {
 	c := &w.app.cfg
 	linger := max(0, c.Linger)
-	return append(c.clientOptions(),
+	return append(append(c.clientOptions(),
 		kgo.ClientID(w.clientID),
 		kgo.ConsumerGroup(w.app.graph.Application),
 		kgo.ConsumeTopics(w.app.plan.Inputs()...),
@@ -100,7 +100,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.ProducerBatchCompression(c.codec()),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.ProducerBatchMaxBytesFn(w.app.limits.batchBytes),
-	)
+	), c.observe()...)
 }
 
 // fetchWait is how long brokers may hold a fetch for which they have nothing. A partition that is added or resumed

@@ -45,6 +45,9 @@ type collector struct {
 	sent       int64         // records since the last commit
 	promise    func(*kgo.Record, error)
 	failure    atomic.Pointer[produceError]
+
+	blocked time.Duration // that the producer did not take more
+	near    bool          // it may be about to be full
 }
 
 // piece is a part of the arena.
@@ -185,9 +188,25 @@ func (c *collector) Send(o *operators.Output) error {
 			r.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
 		}
 	}
-	c.sent++
-	c.w.client.Produce(c.w.app.hard, r, p.promise)
+	c.produce(r, p.promise)
 	return nil
+}
+
+// nearly is how many records short of the bound the producer counts as nearly full, and how often that is looked at.
+const nearly = 128
+
+// produce gives a record to the producer. That waits while the producer is full, which is what blocked counts.
+func (c *collector) produce(r *kgo.Record, promise func(*kgo.Record, error)) {
+	if c.sent++; c.sent%nearly == 0 {
+		c.near = c.w.client.BufferedProduceRecords() >= maxBufferedRecords-2*nearly
+	}
+	if !c.near {
+		c.w.client.Produce(c.w.app.hard, r, promise)
+		return
+	}
+	began := time.Now()
+	c.w.client.Produce(c.w.app.hard, r, promise)
+	c.blocked += time.Since(began)
 }
 
 // record is one for a changelog.
@@ -217,12 +236,12 @@ func (c *collector) Log(topic string, partition int32, key, value []byte) error 
 	}
 	r := c.record()
 	*r = kgo.Record{Topic: topic, Partition: partition, Key: key, Value: value, Timestamp: c.now}
-	c.sent++
 	if c.w.session == nil && len(key) > 0 && key[0] == byte(state.TimeRecord) {
+		c.sent++
 		c.held = append(c.held, r)
 		return nil
 	}
-	c.w.client.Produce(c.w.app.hard, r, l.promise)
+	c.produce(r, l.promise)
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (w *worker) begin() error {
 	if err := w.session.Begin(); err != nil {
 		return classify(fmt.Errorf("engine: begin transaction %s: %w", w.txid, err))
 	}
-	w.transacting = true
+	w.transacting, w.began = true, time.Now()
 	return nil
 }
 
@@ -57,7 +57,7 @@ func (w *worker) commit() error {
 		if r.t == nil || !r.t.Touched() {
 			continue
 		}
-		if err := r.t.Prepare(); err != nil {
+		if err := w.prepare(r); err != nil {
 			return err
 		}
 		w.committing = append(w.committing, r)
@@ -75,13 +75,37 @@ func (w *worker) commit() error {
 	if err != nil {
 		return err
 	}
-	w.app.cfg.Observer.CommitEnded(CommitInfo{Worker: w.number, Tasks: len(w.committing), Written: written, Took: time.Since(began), Aborted: !committed})
+	w.report(CommitInfo{Tasks: len(w.committing), Written: written, Took: time.Since(began), Aborted: !committed})
 	if !committed {
 		return w.rollBack()
 	}
 	w.aborts = 0
 	w.out.reset()
 	return w.committed()
+}
+
+// prepare is the first step of a task's commit, which is work of the task.
+func (w *worker) prepare(r *running) error {
+	began, blocked := time.Now(), w.out.blocked
+	err := r.t.Prepare()
+	r.spent.worked(began, time.Now(), w.out.blocked-blocked, r.spent.ready)
+	return err
+}
+
+// report tells the observer how a transaction ended, or offsets were committed.
+func (w *worker) report(i CommitInfo) {
+	i.Worker = w.number
+	if w.session != nil {
+		i.Transaction = time.Since(w.began)
+	}
+	if w.app.cfg.Watch.Tracer != nil {
+		for _, r := range w.tasks {
+			if r.t != nil {
+				i.Followed = append(i.Followed, r.t.Followed()...)
+			}
+		}
+	}
+	w.app.cfg.Observer.CommitEnded(i)
 }
 
 // commitTransaction ends the transaction with the positions of all tasks that did something. It reports false if the
@@ -264,11 +288,13 @@ func (w *worker) rollBack() error {
 
 // abort ends the transaction without its results.
 func (w *worker) abort() error {
+	ending := time.Now()
 	_, err := w.session.End(w.app.hard, kgo.TryAbort)
 	w.transacting = false
 	if err != nil {
 		return classify(fmt.Errorf("engine: abort transaction %s: %w", w.txid, err))
 	}
+	w.report(CommitInfo{Written: w.out.sent, Took: time.Since(ending), Aborted: true})
 	return w.rollBack()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/faults"
+	"github.com/rivusio/rivusio/operators"
 )
 
 // Guarantee says what a failure does to results.
@@ -172,6 +173,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observer is told what happens. Default: nobody.
 	Observer Observer
+	// Watch says which records are traced and timed, and who makes the spans and takes the times. Default: none.
+	Watch operators.Watch
 	// OnStateChange is called with each change of the state, in order, and must return soon. Default: nothing.
 	OnStateChange func(from, to State)
 

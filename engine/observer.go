@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/rivusio/rivusio/operators"
+)
 
 // Observer is told what happens in an App. Calls come from the goroutines that do it, several at once, and must return
 // soon. Embed [NoObserver] to implement only some, and so that more may be added.
@@ -10,6 +14,10 @@ type Observer interface {
 	Rebalanced(RebalanceInfo)
 	// OperatorFailed is told what an operator failed for, unless the task stops for it. It runs on the task's goroutine.
 	OperatorFailed(FailureInfo)
+	// BatchSent and BatchFetched tell each batch of records that a worker's client wrote or read, RequestEnded each request.
+	BatchSent(BatchInfo)
+	BatchFetched(BatchInfo)
+	RequestEnded(RequestInfo)
 }
 
 // NoObserver does nothing.
@@ -27,13 +35,89 @@ func (NoObserver) Rebalanced(RebalanceInfo) {}
 // OperatorFailed implements Observer.
 func (NoObserver) OperatorFailed(FailureInfo) {}
 
+// BatchSent implements Observer.
+func (NoObserver) BatchSent(BatchInfo) {}
+
+// BatchFetched implements Observer.
+func (NoObserver) BatchFetched(BatchInfo) {}
+
+// RequestEnded implements Observer.
+func (NoObserver) RequestEnded(RequestInfo) {}
+
+// Observers is an Observer that tells all others, in their order.
+func Observers(all ...Observer) Observer { return observers(all) }
+
+type observers []Observer
+
+func (o observers) CommitEnded(i CommitInfo) {
+	for _, one := range o {
+		one.CommitEnded(i)
+	}
+}
+
+func (o observers) RestoreEnded(i RestoreInfo) {
+	for _, one := range o {
+		one.RestoreEnded(i)
+	}
+}
+
+func (o observers) Rebalanced(i RebalanceInfo) {
+	for _, one := range o {
+		one.Rebalanced(i)
+	}
+}
+
+func (o observers) BatchSent(i BatchInfo) {
+	for _, one := range o {
+		one.BatchSent(i)
+	}
+}
+
+func (o observers) BatchFetched(i BatchInfo) {
+	for _, one := range o {
+		one.BatchFetched(i)
+	}
+}
+
+func (o observers) RequestEnded(i RequestInfo) {
+	for _, one := range o {
+		one.RequestEnded(i)
+	}
+}
+
+func (o observers) OperatorFailed(i FailureInfo) {
+	for _, one := range o {
+		one.OperatorFailed(i)
+	}
+}
+
 // CommitInfo is one commit of a worker.
 type CommitInfo struct {
-	Worker  int
-	Tasks   int   // that had something to commit
-	Written int64 // records, those of changelogs included
+	Worker      int
+	Tasks       int           // that had something to commit
+	Written     int64         // records, those of changelogs included
+	Took        time.Duration // from the first step to the answer of the brokers
+	Transaction time.Duration // from its begin to its end; 0 at least once
+	Aborted     bool          // it did not succeed, and its records are processed again
+	// Followed are spans of traced records that it is about, some of them; see [Config.Watch].
+	Followed []operators.Span
+}
+
+// BatchInfo is a batch of records of one partition.
+type BatchInfo struct {
+	Topic     string
+	Partition int32
+	Records   int
+	Bytes     int // without compression
+	WireBytes int // as it was sent
+}
+
+// RequestInfo is one request to a broker.
+type RequestInfo struct {
+	Request string // name in Kafka's protocol: "Produce", "Fetch"
+	Broker  string // HOST:PORT
 	Took    time.Duration
-	Aborted bool // it did not succeed, and its records are processed again
+	Err     error // of the connection; what the answer says is not looked at
 }
 
 // RestoreInfo is one store partition that was brought up to date, or a whole global store.
@@ -50,4 +134,6 @@ type RestoreInfo struct {
 type RebalanceInfo struct {
 	Worker     int
 	Partitions int // input partitions that it has now
+	// Took is the time from the request to join the group to the new assignment; 0 if partitions only went.
+	Took time.Duration
 }

@@ -224,11 +224,12 @@ func (w *worker) startTask(o *opening) error {
 		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Globals: w.app.globalRows,
 		Budget: w.budget, Collector: w.out, FindPartitions: w.app.findPartitions,
 		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata, Wake: w.wake, OnFailure: w.app.onFailure,
+		Watch: w.app.cfg.Watch,
 	})
 	if err != nil {
 		return err
 	}
-	r.t = t
+	r.t, r.spent = t, occupied{since: time.Now()}
 	var resume map[string][]int32
 	for i, f := range r.feeds {
 		f.next, f.committed = o.starts[i], o.starts[i]

@@ -26,10 +26,11 @@ type membership struct {
 	// fetched is what the group committed of partitions that came last.
 	fetched map[topicPartition]committedOffset
 
-	hurry     atomic.Bool // a rebalance waits for the worker
-	rejoining atomic.Bool // from the request to join to the new assignment
-	outdated  atomic.Bool // the assignment was made for another topology
-	wake      func()      // ends the worker's poll
+	hurry     atomic.Bool  // a rebalance waits for the worker
+	rejoining atomic.Bool  // from the request to join to the new assignment
+	joining   atomic.Int64 // unix ns of the request to join that was answered last, 0 once that was reported
+	outdated  atomic.Bool  // the assignment was made for another topology
+	wake      func()       // ends the worker's poll
 }
 
 type groupEvent struct {
@@ -174,7 +175,9 @@ type watchedBalancer struct {
 }
 
 func (b watchedBalancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
-	b.m.rejoining.Store(true)
+	if !b.m.rejoining.Swap(true) {
+		b.m.joining.Store(time.Now().UnixNano())
+	}
 	return b.balancer.JoinGroupMetadata(topics, owned, generation)
 }
 

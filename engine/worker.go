@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rivusio/rivusio/internal/task"
-	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
 )
 
@@ -58,9 +57,10 @@ type worker struct {
 	positions   []task.Position
 	committing  []*running
 	transacting bool
-	aborts      int  // in a row
-	paused      bool // by the user
-	asked       bool // for another assignment, since the first one was for another topology
+	began       time.Time // when the transaction was
+	aborts      int       // in a row
+	paused      bool      // by the user
+	asked       bool      // for another assignment, since the first one was for another topology
 
 	cancelPoll atomic.Pointer[context.CancelFunc]
 	woken      atomic.Bool
@@ -70,6 +70,8 @@ type worker struct {
 	wasMember  bool                       // an assignment has come in this run
 	published  atomic.Pointer[[]*running] // tasks, for snapshots
 	lastShown  time.Time
+	polling    time.Time // when the present poll began, if records are traced
+	usage      workerUsage
 }
 
 // feed is one input partition of the worker.
@@ -84,6 +86,7 @@ type feed struct {
 	next      int64 // offset after what was fetched
 	committed int64 // what the group has
 	full      bool  // fetching is paused because of what is buffered
+	ends      ends
 }
 
 // running is one task of the worker.
@@ -94,6 +97,8 @@ type running struct {
 	stores  []state.Partition
 	limit   int // records of its next round
 	opening *opening
+	spent   occupied
+	sized   time.Time // when the sizes of the stores were looked at
 	shown   published
 }
 
@@ -227,6 +232,9 @@ func (w *worker) round(ctx context.Context) error {
 // poll fetches what is there, or waits for something to do. When it returns, no rebalance callback runs, and none will
 // before AllowRebalance.
 func (w *worker) poll(ctx context.Context) kgo.Fetches {
+	if w.app.cfg.Watch.Tracer != nil {
+		w.polling = time.Now()
+	}
 	//lint:ignore SA1012 the client takes nil for: what is there, without waiting
 	fetches := w.client.PollRecords(nil, pollRecords)
 	if len(fetches) > 0 {
@@ -274,60 +282,6 @@ func (w *worker) patience() time.Duration {
 	return max(0, patience)
 }
 
-// ingest gives what was fetched to the tasks.
-func (w *worker) ingest(fetches kgo.Fetches) error {
-	for i := range fetches {
-		for j := range fetches[i].Topics {
-			t := &fetches[i].Topics[j]
-			feeds := w.byTopic[t.Topic]
-			for k := range t.Partitions {
-				p := &t.Partitions[k]
-				if p.Err != nil {
-					if err := w.fetchError(t.Topic, p); err != nil {
-						return err
-					}
-				}
-				if int(p.Partition) >= len(feeds) || p.Partition < 0 {
-					continue
-				}
-				if f := feeds[p.Partition]; f != nil && f.run != nil && f.run.t != nil {
-					f.add(p)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// add gives a task what was fetched from where the feed is on: the client may have been set back further, for a task that
-// the partition had before.
-func (f *feed) add(p *kgo.FetchPartition) {
-	t, number := f.run.t, f.input
-	var in operators.Input
-	for _, r := range p.Records {
-		if r.Attrs.IsControl() || r.Offset < f.next {
-			continue
-		}
-		inputOf(r, &in)
-		t.Add(number, &in)
-	}
-	if n := len(p.Records); n > 0 {
-		f.next = max(f.next, p.Records[n-1].Offset+1)
-	}
-	t.Advance(number, f.next, p.LastStableOffset)
-}
-
-// inputOf is a fetched record as tasks take it. Its slices are kept.
-func inputOf(r *kgo.Record, in *operators.Input) {
-	*in = operators.Input{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp.UnixMilli(), Offset: r.Offset}
-	if len(r.Headers) > 0 {
-		in.Headers = make([]operators.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			in.Headers[i] = operators.Header{Key: h.Key, Value: h.Value}
-		}
-	}
-}
-
 // process lets the tasks work until nothing is left to do, or something else has to be done.
 func (w *worker) process(ctx context.Context) error {
 	for {
@@ -339,7 +293,7 @@ func (w *worker) process(ctx context.Context) error {
 			if err := r.t.Punctuate(); err != nil {
 				return err
 			}
-			n, err := r.process()
+			n, err := r.process(w.out)
 			if err != nil {
 				return err
 			}
@@ -362,10 +316,12 @@ func (w *worker) process(ctx context.Context) error {
 
 // process lets a task work for a round. How many records that is follows from how long the last ones took, since no commit
 // can come in between.
-func (r *running) process() (int, error) {
-	began := time.Now()
-	n, err := r.t.Process(max(1, r.limit))
-	switch took := time.Since(began); {
+func (r *running) process(out *collector) (int, error) {
+	began, blocked, limit := time.Now(), out.blocked, max(1, r.limit)
+	n, err := r.t.Process(limit)
+	ended := time.Now()
+	r.spent.worked(began, ended, out.blocked-blocked, n >= limit || r.t.CommitRequested())
+	switch took := ended.Sub(began); {
 	case took > roundTime:
 		r.limit = max(1, int(int64(n)*int64(roundTime)/int64(took)))
 	case n >= r.limit:

@@ -105,7 +105,7 @@ func (p *paneAggregate[K, V, A]) add(r *Record[K, V]) error {
 		return nil
 	}
 	p.Store.Set(slot, a, timestamp)
-	return nil
+	return p.closing.remember(r.Key, r.Timestamp, r.Headers)
 }
 
 // paneRows shows the rows of windows that a store of panes has: by start, then key bytes. It holds the panes of the window
@@ -135,8 +135,11 @@ func (p *paneRows[K, A]) changed(key string) {
 	p.stale[key] = true
 }
 
-func (p *paneRows[K, A]) HoldFrom(start int64)   { p.store.HoldFrom(start) }
-func (p *paneRows[K, A]) Times() *state.Times    { return p.store.Times() }
+func (p *paneRows[K, A]) HoldFrom(start int64) { p.store.HoldFrom(start) }
+func (p *paneRows[K, A]) Times() *state.Times  { return p.store.Times() }
+func (p *paneRows[K, A]) AppendKey(dst []byte, k K) ([]byte, error) {
+	return p.store.AppendKey(dst, k)
+}
 func (p *paneRows[K, A]) Position() string       { return string(windows.AppendTime(nil, p.start)) + p.key }
 func (p *paneRows[K, A]) align(ms int64) int64   { return (ms + p.advance - 1) / p.advance * p.advance }
 func (p *paneRows[K, A]) window() windows.Window { return windows.Window{Start: p.start, End: p.end} }

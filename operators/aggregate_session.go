@@ -74,7 +74,7 @@ func (s SessionAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keye
 	switch s.Emit {
 	case EmitOnClose:
 		var err error
-		if op.closing, err = newClosing(c, closingConfig[K, A]{rows: &rowsByTime[K, A]{store: s.Store, timeOf: endOf}, time: &op.time, lag: 1, step: 1, timeOf: endOf, next: next}); err != nil {
+		if op.closing, err = newClosing(c, closingConfig[K, A]{rows: &rowsByTime[K, A]{store: s.Store, timeOf: endOf}, time: &op.time, lag: 1, step: 1, ends: true, timeOf: endOf, next: next}); err != nil {
 			return nil, err
 		}
 	case EmitOnCommit:
@@ -141,6 +141,9 @@ func (s *sessionAggregate[K, V, A]) add(r *Record[K, V]) (err error) {
 	}
 	if !kept {
 		s.c.Drop(Expired) // sent, but not kept: it is at the edge of the retention
+	}
+	if s.closing != nil {
+		return s.closing.remember(r.Key, r.Timestamp, r.Headers)
 	}
 	if s.Emit != EmitOnUpdate {
 		return nil

@@ -41,7 +41,7 @@ func (s SlidingAggregate[K, V, A]) Forward(c *Context, next Forward[windows.Keye
 	switch s.Emit {
 	case EmitOnClose:
 		var err error
-		if op.closing, err = newClosing(c, closingConfig[K, A]{rows: &rowsByTime[K, A]{store: s.Store, timeOf: startOf}, time: &op.time, lag: op.difference + 1, step: 1, reach: op.difference, timeOf: startOf, next: next}); err != nil {
+		if op.closing, err = newClosing(c, closingConfig[K, A]{rows: &rowsByTime[K, A]{store: s.Store, timeOf: startOf}, time: &op.time, lag: op.difference + 1, step: 1, ends: true, reach: op.difference, timeOf: startOf, next: next}); err != nil {
 			return nil, err
 		}
 	case EmitOnCommit:
@@ -87,6 +87,9 @@ func (s *slidingAggregate[K, V, A]) process(r *Record[K, V]) (err error) {
 	}
 	clear(s.found)
 	if s.closing != nil {
+		if err := s.closing.remember(r.Key, r.Timestamp, r.Headers); err != nil {
+			return err
+		}
 		return s.closing.advance(r.Headers)
 	}
 	return nil

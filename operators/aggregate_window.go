@@ -129,6 +129,9 @@ func (w *windowAggregate[K, V, A]) update(r *Record[K, V], start int64) error {
 	default:
 		w.Store.Set(slot, a, timestamp)
 	}
+	if w.closing != nil && kept {
+		return w.closing.remember(r.Key, r.Timestamp, r.Headers)
+	}
 	if w.Emit != EmitOnUpdate {
 		return nil
 	}

@@ -75,7 +75,7 @@ type Async[K, V, K2, V2 any] struct {
 
 // Forward makes the operator. It begins with the records of Rows.
 func (a Async[K, V, K2, V2]) Forward(c *Context, next Forward[K2, V2]) (Forward[K, V], error) {
-	op := &async[K, V, K2, V2]{Async: a, c: c, next: next, take: takes * a.Concurrency}
+	op := &async[K, V, K2, V2]{Async: a, c: c, next: resumed(c, next), take: takes * a.Concurrency}
 	op.ctx, op.cancel = context.WithCancel(context.Background())
 	op.calls.init(a.Concurrency, a.Order == OrderByKey, op.call, c.scope.Runtime.Wake)
 	c.OnClose(op.close)

@@ -20,6 +20,7 @@ type closedRows[K, A any] interface {
 	Position() string
 	HoldFrom(from int64)
 	Times() *state.Times
+	AppendKey(dst []byte, k K) ([]byte, error)
 }
 
 // rowsByTime is a store whose rows of one time are few. A position in it is that time, and how many of its rows are before.
@@ -28,6 +29,7 @@ type rowsByTime[K, A any] struct {
 		Scan(from, to int64) iter.Seq2[state.Row[windows.Keyed[K], A], error]
 		HoldFrom(from int64)
 		Times() *state.Times
+		AppendKey(dst []byte, k K) ([]byte, error)
 	}
 	timeOf func(windows.Window) int64
 	time   int64
@@ -36,6 +38,9 @@ type rowsByTime[K, A any] struct {
 
 func (b *rowsByTime[K, A]) HoldFrom(from int64) { b.store.HoldFrom(from) }
 func (b *rowsByTime[K, A]) Times() *state.Times { return b.store.Times() }
+func (b *rowsByTime[K, A]) AppendKey(dst []byte, k K) ([]byte, error) {
+	return b.store.AppendKey(dst, k)
+}
 func (b *rowsByTime[K, A]) Position() string {
 	return string(binary.AppendUvarint(windows.AppendTime(nil, b.time), b.count))
 }
@@ -81,7 +86,10 @@ func endOf(w windows.Window) int64   { return w.End }
 // going on the row that left last, with the close times on the way and the headers of the records that brought them.
 type closing[K, A any] struct {
 	closingConfig[K, A]
+	c      *Context
 	work   *Work
+	links  links // traced records in windows that have not closed
+	key    []byte
 	causes []cause
 	after  string // position of the last row that left, "" for none yet
 	o      Record[windows.Keyed[K], Change[A]]
@@ -92,6 +100,7 @@ type closingConfig[K, A any] struct {
 	time   *EventTime
 	lag    int64
 	step   int64 // the times are multiples of it
+	ends   bool  // the end of a window belongs to it
 	reach  int64 // rows so much older than the open windows are needed to make them
 	timeOf func(windows.Window) int64
 	next   Forward[windows.Keyed[K], Change[A]]
@@ -99,7 +108,7 @@ type closingConfig[K, A any] struct {
 
 // newClosing makes it, and goes on with what was left at the last commit.
 func newClosing[K, A any](c *Context, cfg closingConfig[K, A]) (*closing[K, A], error) {
-	x := &closing[K, A]{closingConfig: cfg}
+	x := &closing[K, A]{closingConfig: cfg, c: c}
 	x.work = c.Work(x.turn)
 	x.hold()
 	if left := x.rows.Times().Closing; left != "" {
@@ -161,7 +170,11 @@ func (x *closing[K, A]) turn() error {
 		}
 		x.o = Record[windows.Keyed[K], Change[A]]{Key: row.Key, Timestamp: row.Timestamp, Headers: x.causes[at].headers}
 		x.o.Value.New = row.Value
-		if err := x.next(&x.o); err != nil {
+		links, err := x.linksOf(row.Key)
+		if err != nil {
+			return err
+		}
+		if err := closed(x.c, links, x.next, &x.o); err != nil {
 			return err
 		}
 		if n++; n == turnRows {
@@ -173,6 +186,32 @@ func (x *closing[K, A]) turn() error {
 	x.time.SetEmitted(to + x.lag)
 	x.hold()
 	return nil
+}
+
+// remember notes that the record in work, if it is traced, went into windows of a key.
+func (x *closing[K, A]) remember(k K, timestamp int64, headers []Header) (err error) {
+	if x.c.scope.watch.span == nil {
+		return nil
+	}
+	if x.key, err = x.rows.AppendKey(x.key[:0], k); err == nil {
+		x.links.add(string(x.key), timestamp, headers)
+	}
+	return err
+}
+
+// linksOf are the contexts of traced records in a window of a key.
+func (x *closing[K, A]) linksOf(k windows.Keyed[K]) (_ []string, err error) {
+	if len(x.links.byKey) == 0 {
+		return nil, nil
+	}
+	if x.key, err = x.rows.AppendKey(x.key[:0], k.Key); err != nil {
+		return nil, err
+	}
+	last := k.End
+	if !x.ends {
+		last--
+	}
+	return x.links.of(string(x.key), k.Start, last), nil
 }
 
 // save writes down what is left. The headers belong to a record that is done, so they are read back.

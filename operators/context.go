@@ -53,6 +53,7 @@ const Reasons = int(reasons)
 // Counters are what one operator of one task did so far. The task's goroutine writes them without synchronisation.
 type Counters struct {
 	In      uint64          // records that came to the operator
+	Out     uint64          // records that it forwarded, to each operator below it, or wrote to a topic
 	Dropped [Reasons]uint64 // records that it discarded, by Reason
 }
 
@@ -108,6 +109,10 @@ type Scope struct {
 	// KeepInputs says that operators that hold records back keep their Input too, since something writes dead letters.
 	KeepInputs bool
 
+	// Watches is which records are watched. It is set before the operators are made.
+	Watches Watch
+	watch   watching
+
 	current *Context
 	during  string // what runs in the place of a record, for errors
 	works   []*Work
@@ -131,6 +136,7 @@ func (s *Scope) BeginOther(during string, c *Context, timestamp int64) {
 type Context struct {
 	Counters
 	name   string
+	op     string
 	scope  *Scope
 	stores []string // that the operator may use
 	hooks  []Hook   // the outermost first
@@ -194,6 +200,9 @@ func (c *Context) close(f func() error) (err error) {
 
 // Operator is the name of the operator.
 func (c *Context) Operator() string { return c.name }
+
+// Op is what the operator is: "filter", "sink".
+func (c *Context) Op() string { return c.op }
 
 // Task names the task as SUBTOPOLOGY_PARTITION.
 func (c *Context) Task() string { return c.scope.Task }
@@ -282,8 +291,17 @@ func Enter[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
 	return func(r *Record[K, V]) error {
 		c.In++
 		caller := s.current
+		if caller != nil {
+			caller.Out++
+		}
 		s.current = c
-		if err := f(r); err != nil {
+		var err error
+		if s.watch.on {
+			err = watched(c, f, r)
+		} else {
+			err = f(r)
+		}
+		if err != nil {
 			return s.failure(err)
 		}
 		s.current = caller

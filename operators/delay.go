@@ -36,7 +36,7 @@ type Delay[K, V any] struct {
 
 // Forward makes the operator.
 func (d Delay[K, V]) Forward(c *Context, next Forward[K, V]) Forward[K, V] {
-	op := &delay[K, V]{Delay: d, c: c, next: next, times: d.Buffer.Times()}
+	op := &delay[K, V]{Delay: d, c: c, next: resumed(c, next), times: d.Buffer.Times()}
 	if op.work = c.Work(op.turn); op.times.Closing != "" {
 		op.work.Leave()
 	}

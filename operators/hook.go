@@ -28,6 +28,7 @@ type Wrapper func(c *Context, op string) Hook
 
 // Wrap asks wrappers for the hooks of an operator. It must be called before [Enter] and [Read].
 func (c *Context) Wrap(op string, wrappers []Wrapper) {
+	c.op = op
 	for _, w := range wrappers {
 		if h := w(c, op); h.Before != nil || h.After != nil {
 			c.hooks = append(c.hooks, h)

@@ -120,7 +120,13 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	if partition == DefaultPartition {
 		w.o.Partition = w.choose()
 	}
-	if err := w.out.Send(&w.o); err != nil {
+	w.c.Out++
+	if w.c.scope.watch.span != nil {
+		err = w.sendTraced()
+	} else {
+		err = w.out.Send(&w.o)
+	}
+	if err != nil {
 		return sendError(err)
 	}
 	return nil

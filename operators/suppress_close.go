@@ -30,7 +30,7 @@ type SuppressUntilClose[K, V any] struct {
 // Forward makes the operator.
 func (s SuppressUntilClose[K, V]) Forward(c *Context, next Forward[K, Change[V]]) Forward[K, Change[V]] {
 	op := &suppressUntilClose[K, V]{
-		SuppressUntilClose: s, next: next, rows: heldRows[V]{s.Values}, time: NewEventTime(s.Store.Times(), s.ClosesMs),
+		SuppressUntilClose: s, c: c, next: next, rows: heldRows[V]{s.Values}, time: NewEventTime(s.Store.Times(), s.ClosesMs),
 		held: held{limits: s.Limits},
 		due:  dueHeap[int64]{before: func(a, b int64) bool { return a < b }}, isDue: make(map[int64]struct{}),
 	}
@@ -43,6 +43,7 @@ func (s SuppressUntilClose[K, V]) Forward(c *Context, next Forward[K, Change[V]]
 
 type suppressUntilClose[K, V any] struct {
 	SuppressUntilClose[K, V]
+	c       *Context
 	next    Forward[K, Change[V]]
 	rows    heldRows[V]
 	time    EventTime
@@ -193,7 +194,11 @@ func (s *suppressUntilClose[K, V]) emit(k K, end int64, row []byte, timestamp in
 	if err := s.Store.Delete(k, end); err != nil || s.o.NullValue {
 		return err
 	}
-	return s.next(&s.o)
+	var links []string
+	if context, ok := HeaderValue(s.o.Headers, TraceParent); ok && Traced(s.o.Headers) {
+		links = []string{string(context)}
+	}
+	return closed(s.c, links, s.next, &s.o)
 }
 
 // load finds out what is held. Without limits only the window ends matter, and windows with many rows are skipped.

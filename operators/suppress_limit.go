@@ -28,9 +28,9 @@ type SuppressUntilLimit[K, V any] struct {
 }
 
 // Forward makes the operator.
-func (s SuppressUntilLimit[K, V]) Forward(next Forward[K, Change[V]]) Forward[K, Change[V]] {
+func (s SuppressUntilLimit[K, V]) Forward(c *Context, next Forward[K, Change[V]]) Forward[K, Change[V]] {
 	op := &suppressUntilLimit[K, V]{
-		SuppressUntilLimit: s, next: next, rows: heldRows[V]{s.Values}, time: NewEventTime(s.Store.Times(), s.LimitMs),
+		SuppressUntilLimit: s, next: resumed(c, next), rows: heldRows[V]{s.Values}, time: NewEventTime(s.Store.Times(), s.LimitMs),
 		held: held{limits: s.Limits},
 		due: dueHeap[heldKey]{before: func(a, b heldKey) bool {
 			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.key, b.key)) < 0

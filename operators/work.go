@@ -25,7 +25,7 @@ func (w *Work) Leave() { w.left = true }
 func (w *Work) Left() bool { return w.left }
 
 // Forget forgets what operators registered; the task makes its operators anew.
-func (s *Scope) Forget() { s.works, s.beside, s.commits = nil, nil, nil }
+func (s *Scope) Forget() { s.works, s.beside, s.commits, s.watch = nil, nil, nil, watching{} }
 
 // WorkLeft reports whether any operator has something left to do.
 func (s *Scope) WorkLeft() bool {

@@ -134,6 +134,9 @@ type Partition interface {
 	// that was there. A crash before Swap forgets the twin.
 	Rebuild(ctx context.Context) (Twin, error)
 
+	// Bytes is about how much the rows take where they are kept.
+	Bytes() (int64, error)
+
 	// Drop deletes all rows and the checkpoint. The lease goes on.
 	Drop() error
 

@@ -59,6 +59,8 @@ type cache[V any] struct {
 	changed    []int32   // in order of the first change, if listening
 	usedBytes  int64
 	dirtyBytes int64
+	hits       int64
+	misses     int64
 	listening  bool
 	scratch    []keyEntry
 }
@@ -97,6 +99,7 @@ func (c *cache[V]) find(g *group, key []byte) *Slot[V] {
 	if !ok {
 		return nil
 	}
+	c.hits++
 	s := c.at(i)
 	s.used = true
 	c.last = s

@@ -26,6 +26,7 @@ type memoryTable struct {
 	mu         sync.Mutex
 	kind       Kind
 	rows       *btreemap.BTreeMap[[]byte, []byte] // copied on write, so that cursors read a clone
+	bytes      int64                              // of keys and values
 	checkpoint Checkpoint
 }
 
@@ -38,11 +39,13 @@ func newMemoryTable(kind Kind) *memoryTable {
 // put copies a row; a nil value deletes.
 func (t *memoryTable) put(key, value []byte) {
 	if value == nil {
-		t.rows.Delete(key)
+		k, v, _ := t.rows.Delete(key)
+		t.bytes -= int64(len(k) + len(v))
 		return
 	}
 	row := append(append(make([]byte, 0, len(key)+len(value)), key...), value...)
-	t.rows.ReplaceOrInsert(row[:len(key):len(key)], row[len(key):])
+	k, v, _ := t.rows.ReplaceOrInsert(row[:len(key):len(key)], row[len(key):])
+	t.bytes += int64(len(row) - len(k) - len(v))
 }
 
 // expire deletes the rows of windows that start before kept.
@@ -53,7 +56,8 @@ func (t *memoryTable) expire(kept int64) {
 		if !ok || bytes.Compare(key, bound) >= 0 {
 			return
 		}
-		t.rows.DeleteMin()
+		k, v, _ := t.rows.DeleteMin()
+		t.bytes -= int64(len(k) + len(v))
 	}
 }
 
@@ -183,6 +187,12 @@ func (p *memoryPartition) Restore(rows []ChangelogRow, offset int64) error {
 	return nil
 }
 
+func (p *memoryPartition) Bytes() (int64, error) {
+	p.table.mu.Lock()
+	defer p.table.mu.Unlock()
+	return p.table.bytes, nil
+}
+
 func (p *memoryPartition) Rebuild(context.Context) (Twin, error) {
 	if err := p.tenure.begin(); err != nil {
 		return nil, err
@@ -212,6 +222,7 @@ func (p *memoryPartition) Drop() error {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()
 	p.table.rows.Clear(false)
+	p.table.bytes = 0
 	p.table.checkpoint = noCheckpoint()
 	return nil
 }

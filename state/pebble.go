@@ -44,6 +44,8 @@ type Pebble struct {
 	failure   atomic.Pointer[pebbleFailure]
 	stalls    atomic.Int64
 	closing   sync.Once
+	measuring sync.RWMutex // held to write while it is closed, to read while its figures are read
+	closed    bool
 }
 
 // OpenPebble opens a database, or makes one, and keeps its directory locked until Close. It is an error if another process
@@ -259,6 +261,9 @@ func (p *Pebble) Partitions() (ids []StoreID, err error) {
 func (p *Pebble) Close() (err error) {
 	p.closing.Do(func() {
 		p.leases.close()
+		p.measuring.Lock()
+		p.closed = true
+		p.measuring.Unlock()
 		err = p.guard(p.db.Close) // which syncs the log
 		if err != nil {
 			err = fmt.Errorf("state: close database in %s: %w", p.dir, err)
@@ -270,6 +275,9 @@ func (p *Pebble) Close() (err error) {
 // PebbleMetrics are figures of a database.
 type PebbleMetrics struct {
 	DiskBytes           int64 // of all files
+	WALBytes            int64 // of the log, of what is only in memory besides
+	L0Tables            int64 // files of the first level, which overlap
+	ReadAmplification   int64 // levels that a read may have to look at
 	MemTableBytes       int64
 	CompactionDebtBytes int64 // to be rewritten until the database has its best shape
 	CacheBytes          int64 // in use by blocks
@@ -280,11 +288,20 @@ type PebbleMetrics struct {
 	WriteStalls         int64 // times that writes had to wait for flushes or compactions
 }
 
-// Metrics returns figures of the present. It is cheap, but not made to be called for each record.
+// Metrics returns figures of the present, zeros once it is closed. It is cheap, but not made to be called for each record. Any
+// goroutine may call it.
 func (p *Pebble) Metrics() PebbleMetrics {
+	p.measuring.RLock()
+	defer p.measuring.RUnlock()
+	if p.closed {
+		return PebbleMetrics{}
+	}
 	m := p.db.Metrics()
 	return PebbleMetrics{
 		DiskBytes:           int64(m.DiskSpaceUsage()),
+		WALBytes:            int64(m.WAL.Size),
+		L0Tables:            m.Levels[0].TablesCount,
+		ReadAmplification:   int64(m.ReadAmp()),
 		MemTableBytes:       int64(m.MemTable.Size),
 		CompactionDebtBytes: int64(m.Compact.EstimatedDebt),
 		CacheBytes:          m.BlockCache.Size,

@@ -224,6 +224,19 @@ func (p *pebblePartition) Swap() error {
 	return nil
 }
 
+// Bytes implements [Partition]: rows that are only in a memtable are not counted.
+func (p *pebblePartition) Bytes() (bytes int64, err error) {
+	err = p.backend.guard(func() error {
+		n, err := p.backend.db.EstimateDiskUsage(p.prefix, p.end)
+		bytes = int64(n)
+		return err
+	})
+	if err != nil {
+		return 0, p.errorf("size: %w", err)
+	}
+	return bytes, nil
+}
+
 func (p *pebblePartition) Drop() error {
 	if err := p.tenure.begin(); err != nil {
 		return err

@@ -151,6 +151,9 @@ func (s *segments[K, V]) encode(k K) error {
 	return nil
 }
 
+// AppendKey appends the encoding of a key.
+func (s *segments[K, V]) AppendKey(dst []byte, k K) ([]byte, error) { return s.keys.Append(dst, k) }
+
 func (s *segments[K, V]) shortKey(rowKey []byte) error {
 	return s.errorf("key of a row has %d bytes, want at least %d", len(rowKey), bucketBytes+2+placeBytes)
 }
@@ -352,8 +355,10 @@ func (s *segments[K, V]) rowsIn(g *segment[V], from, to place) ([]item[V], error
 // stays one interval, so it loads what lies between, too.
 func (s *segments[K, V]) know(x *series[V], from, to int64) error {
 	if x.knows(from, to) {
+		s.cache.hits++
 		return nil
 	}
+	s.cache.misses++
 	if x.from > x.to {
 		return s.load(x, from, to)
 	}

@@ -91,6 +91,8 @@ type seriesCache[V any] struct {
 	itemBytes   int64 // an item without what is encoded
 	usedBytes   int64
 	dirtyBytes  int64
+	hits        int64
+	misses      int64
 	changed     []changedItem[V] // in order of the first change, if listening; with some that are gone
 }
 

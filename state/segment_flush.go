@@ -193,3 +193,8 @@ func (s *segments[K, V]) flushExpired(g *Generation, segment *segment[V], log fu
 	segment.expired = nil
 	return nil
 }
+
+// Figures implements [Store].
+func (s *segments[K, V]) Figures() Figures {
+	return Figures{CachedBytes: s.cache.usedBytes, DirtyBytes: s.cache.dirtyBytes, Hits: s.cache.hits, Misses: s.cache.misses}
+}

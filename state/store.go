@@ -50,8 +50,19 @@ type Store interface {
 	// DirtyBytes is what waits for a flush, in the measure of [Budget].
 	DirtyBytes() int64
 
+	// Figures are what the cache is and did since the store was made.
+	Figures() Figures
+
 	// Close gives the cached bytes back to the budget. The partition's lease goes on.
 	Close() error
+}
+
+// Figures are those of the cache of one partition of a store.
+type Figures struct {
+	CachedBytes int64 // in the measure of [Budget]
+	DirtyBytes  int64 // of them, what waits for a flush
+	Hits        int64 // look-ups of rows that were cached
+	Misses      int64 // look-ups that had to read below the cache
 }
 
 // Config is what every store is made with.
@@ -101,6 +112,11 @@ func newCore[V any](c Config, keyDepth int, values serde.Serde[V]) core[V] {
 // DirtyBytes implements [Store].
 func (c *core[V]) DirtyBytes() int64 { return c.cache.dirtyBytes }
 
+// Figures implements [Store].
+func (c *core[V]) Figures() Figures {
+	return Figures{CachedBytes: c.cache.usedBytes, DirtyBytes: c.cache.dirtyBytes, Hits: c.cache.hits, Misses: c.cache.misses}
+}
+
 // previous is the row of a slot as of the last flush, under what is cached.
 func (c *core[V]) previous(s *Slot[V]) (v V, found bool, err error) {
 	row, found, err := c.read([]byte(s.key))
@@ -113,6 +129,7 @@ func (c *core[V]) previous(s *Slot[V]) (v V, found bool, err error) {
 
 // load makes the slot of a row that is not cached, and reads the row.
 func (c *core[V]) load(start int64, rowKey []byte) (*Slot[V], error) {
+	c.cache.misses++
 	row, found, err := c.read(rowKey)
 	if err != nil {
 		return nil, err

@@ -100,6 +100,11 @@ func (s *WindowStore[K, V]) rowKey(k K, start int64) error {
 	return nil
 }
 
+// AppendKey appends the encoding of a key.
+func (s *WindowStore[K, V]) AppendKey(dst []byte, k K) ([]byte, error) {
+	return s.keys.Append(dst, k)
+}
+
 // cached returns the slot of the key in scratch, or nil.
 func (s *WindowStore[K, V]) cached(start int64) *Slot[V] {
 	if g := s.cache.group(start); g != nil {

@@ -139,7 +139,7 @@ func suppressRows[K, V any](r rows[K, V], s Suppression, opts []StoreOption) row
 		return operators.Enter(in.Context(n), operators.SuppressUntilLimit[K, V]{
 			Store: storeOf[*state.KeyValueStore[K, []byte]](in, s.store), Keys: r.k, Values: r.v,
 			LimitMs: s.limit.Milliseconds(), Limits: s.maxima, KeepOld: keepOld, SendOld: t.old.wanted,
-		}.Forward(graph.Next[K, operators.Change[V]](in, n)))
+		}.Forward(in.Context(n), graph.Next[K, operators.Change[V]](in, n)))
 	}
 	return t
 }

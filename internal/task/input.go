@@ -21,6 +21,9 @@ type input struct {
 	end       int64           // last stable offset as of the last fetch
 	committed int64           // position of the last commit
 
+	internal bool    // it is of this topology, so traces do not begin there
+	polls    []fetch // that what is buffered came with, oldest first; empty without a tracer
+
 	extracted     bool  // the head's timestamp is what the extractor said
 	time          int64 // largest timestamp of a record processed, or NoTime
 	committedTime int64 // time at the last commit
@@ -103,6 +106,9 @@ func (t *Task) Lag(number int) int64 {
 	return max(0, in.end-in.next())
 }
 
+// End is the last stable offset of an input as of the last time that somebody told; -1 if nobody has.
+func (t *Task) End(number int) int64 { return t.inputs[number].end }
+
 // next is the offset of the first record that was not processed.
 func (in *input) next() int64 {
 	if in.n > 0 {
@@ -133,7 +139,7 @@ func (in *input) grow() {
 func (in *input) reset() {
 	in.ring, in.head, in.n, in.bytes = nil, 0, 0, 0
 	in.position, in.end = in.committed, unknown
-	in.extracted, in.time = false, in.committedTime
+	in.extracted, in.time, in.polls = false, in.committedTime, nil
 }
 
 func sizeOf(r *operators.Input) int64 {

@@ -144,27 +144,29 @@ func timeOf(text string) int64 {
 // NodeStats are the counters of one operator of a task.
 type NodeStats struct {
 	Node    string
+	Op      string // what it is: "filter", "sink"
 	In      uint64
+	Out     uint64 // see [operators.Counters]
 	Dropped [operators.Reasons]uint64
 }
 
 // stats publishes the operators' plain counters for other goroutines, once for each round. Nodes keep their order, and
 // counts go on when the operators are made anew.
 type stats struct {
-	names []string
-	nodes []publishedNode
+	names, ops []string
+	nodes      []publishedNode
 }
 
 type publishedNode struct {
 	base    operators.Counters // of the operators before the last abort
-	in      atomic.Uint64
+	in, out atomic.Uint64
 	dropped [operators.Reasons]atomic.Uint64
 }
 
 func (s *stats) init(in *graph.Instance) {
 	s.nodes = make([]publishedNode, len(in.Contexts))
 	for _, c := range in.Contexts {
-		s.names = append(s.names, c.Operator())
+		s.names, s.ops = append(s.names, c.Operator()), append(s.ops, c.Op())
 	}
 }
 
@@ -175,6 +177,7 @@ func (s *stats) publish(in *graph.Instance) {
 	for i, c := range in.Contexts {
 		n := &s.nodes[i]
 		n.in.Store(n.base.In + c.In)
+		n.out.Store(n.base.Out + c.Out)
 		for r := range c.Dropped {
 			n.dropped[r].Store(n.base.Dropped[r] + c.Dropped[r])
 		}
@@ -184,7 +187,7 @@ func (s *stats) publish(in *graph.Instance) {
 func (s *stats) rebase() {
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		n.base.In = n.in.Load()
+		n.base.In, n.base.Out = n.in.Load(), n.out.Load()
 		for r := range n.dropped {
 			n.base.Dropped[r] = n.dropped[r].Load()
 		}
@@ -199,7 +202,7 @@ func (s *stats) snapshot() []NodeStats {
 	out := make([]NodeStats, len(s.nodes))
 	for i := range out {
 		n := &s.nodes[i]
-		out[i] = NodeStats{Node: s.names[i], In: n.in.Load()}
+		out[i] = NodeStats{Node: s.names[i], Op: s.ops[i], In: n.in.Load(), Out: n.out.Load()}
 		for r := range n.dropped {
 			out[i].Dropped[r] = n.dropped[r].Load()
 		}

@@ -52,6 +52,8 @@ type Config struct {
 	// OnFailure is told what operators failed for and what was done about it, on the task's goroutine. It must not wait. Nil:
 	// nobody.
 	OnFailure func(e *operators.Error, o operators.Outcome)
+	// Watch says which records are traced and timed. Zero: none.
+	Watch operators.Watch
 	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
 	Metadata map[string]string
 }
@@ -76,6 +78,7 @@ type Task struct {
 	restored   int64
 	logs       bool // a store has a changelog, which keeps the task's time too
 	stats      stats
+	watch      *watch // nil: no record is watched
 }
 
 // New makes a task and its operators. An error names the operator whose initialisation failed.
@@ -91,7 +94,11 @@ func New(cfg Config) (*Task, error) {
 	}
 	t.scope = operators.Scope{
 		Runtime: (*runtime)(t), Application: cfg.SubTopology.Topology().Application, Task: t.id.String(), Partition: cfg.Partition,
-		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0,
+		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0, Watches: cfg.Watch,
+	}
+	t.watch = newWatch(cfg.Watch)
+	for _, in := range t.inputs {
+		in.internal = slices.ContainsFunc(cfg.Plan.Internal, func(topic graph.InternalTopic) bool { return topic.Name == in.topic })
 	}
 	for _, s := range cfg.SubTopology.Stores {
 		store := s.Open(state.Config{
@@ -191,7 +198,12 @@ func (t *Task) Process(limit int) (n int, err error) {
 			t.scope.StreamTime = max(t.scope.StreamTime, record.Timestamp)
 			in.time = max(in.time, record.Timestamp)
 		}
-		if err := in.read(record); err != nil {
+		if t.watch == nil {
+			err = in.read(record)
+		} else {
+			err = t.watch.read(t, in, record)
+		}
+		if err != nil {
 			return n, err
 		}
 		n++
