@@ -20,6 +20,7 @@ const (
 type retrying[K, V any] struct {
 	c      *Context
 	f      Forward[K, V]
+	again  Forward[K, V] // f for a record that was parked
 	policy *Policy
 	rows   *ParkedRows // keys are the records' numbers, eight bytes, big-endian
 	keys   serde.Serde[K]
@@ -47,7 +48,7 @@ type waiting struct {
 
 // retried makes the operator that tries f again. It begins with what its store holds.
 func retried[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
-	r := &retrying[K, V]{c: c, f: f, policy: c.policy, byKey: make(map[string]*waiting)}
+	r := &retrying[K, V]{c: c, f: f, again: resumed(c, f), policy: c.policy, byKey: make(map[string]*waiting)}
 	r.due.before = func(a, b *waiting) bool {
 		return a.parked.DueMs < b.parked.DueMs || a.parked.DueMs == b.parked.DueMs && a.number < b.number
 	}
@@ -176,7 +177,7 @@ func (r *retrying[K, V]) try(w *waiting) error {
 	if err != nil {
 		decoded = nil
 	} else {
-		err = r.f(&rec)
+		err = r.again(&rec)
 	}
 	if err != nil {
 		e := r.c.own(err)
