@@ -44,7 +44,7 @@ func Command(topologies ...Constructor) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		p.runCommand(), p.describeCommand(), p.topicsCommand(), p.aclsCommand(), deadLettersCommand(),
+		p.runCommand(), p.describeCommand(), p.topicsCommand(), p.aclsCommand(), deadLettersCommand(), healthCommand(), generateCommand(),
 		lintCommand(), testCommand(), pipeCommand(), schemaCommand(), pluginsCommand(), configCommand(), versionCommand(),
 	)
 	return root

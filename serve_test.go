@@ -108,15 +108,32 @@ func TestReadinessOfARestore(t *testing.T) {
 		t.Errorf("the admin server is still there: %d", status)
 	}
 
+	health := func(args ...string) result {
+		return command(t.Context(), nil, append([]string{"health", "--admin-address", address}, args...)...)
+	}
+	if r := health(); r.code != ExitFailure || !strings.Contains(r.errors, "connection refused") {
+		t.Errorf("health without a processor: got %+v", r)
+	}
 	held := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "counted-counts-changelog", Err: kerr.NotLeaderForPartition, Count: -1})
 	stop = start()
 	defer stop()
 	answers(t, url+"/readyz", http.StatusServiceUnavailable, `"reason": "tasks are being restored"`, `"task": "0_0"`, `"restored_records": 0`)
 	answers(t, url+"/livez", http.StatusOK)
 	answers(t, url+"/startupz", http.StatusOK)
+	if r := health(); r.code != ExitFailure || !strings.Contains(r.errors, "/readyz: 503") || !strings.Contains(r.errors, "tasks are being restored") {
+		t.Errorf("health of a restore: got %+v", r)
+	}
+	if r := health("--probe", "live"); r.code != ExitOK || !strings.Contains(r.out, `"ok": true`) {
+		t.Errorf("health of a restore: got %+v", r)
+	}
 	answers(t, url+"/tasks", http.StatusOK, `"state": "restoring"`)
 	held.Remove()
 	answers(t, url+"/readyz", http.StatusOK, `"state": "running"`)
+	if r := health(); r.code != ExitOK || !strings.Contains(r.out, `"state": "running"`) {
+		t.Errorf("health: got %+v", r)
+	}
+	expect(t, health("--probe", "well"), ExitUsage, `processor: --probe: "well" is not one of ready, live, startup`)
+	expect(t, command(t.Context(), nil, "health", "--admin-address", "none"), ExitUsage, "processor: admin.address is none")
 	answers(t, url+"/tasks", http.StatusOK, `"restored_records": 4`, `"missing_records": 0`, `"stores_empty": 1`)
 }
 
@@ -141,6 +158,16 @@ func TestAdminAddress(t *testing.T) {
 		r := command(ctx, []Constructor{double}, args...)
 		if says := strings.Contains(r.errors, `"msg":"admin server listens","url":"http://127.0.0.1:`); r.code != ExitOK || says == none {
 			t.Errorf("none %v: got %+v", none, r)
+		}
+	}
+}
+
+func TestLocalAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"": "127.0.0.1:8686", ":80": "localhost:80", "0.0.0.0:80": "localhost:80", "[::]:80": "localhost:80", "10.0.0.1:80": "10.0.0.1:80", "pod:80": "pod:80",
+	} {
+		if got := localAddress(address); got != want {
+			t.Errorf("%q: got %s, want %s", address, got, want)
 		}
 	}
 }

@@ -39,6 +39,7 @@ var importTable = []importRow{
 	{"telemetry", "engine operators state", "serde topology topology/topologytest windows"},
 	{"admin", "engine topology operators", ""},
 	{"config", "engine telemetry admin", ""},
+	{"internal/deployment", "telemetry", ""},
 	{".", "*", ""},
 	{"examples/...", "*", ""},
 	{"cmd/processor/internal/demo", "engine examples/... topology operators windows", ""},
