@@ -12,7 +12,7 @@ EVENTS  ?= 3000000
 SUTS    ?= kafka-streams passthrough processor
 
 .DEFAULT_GOAL := help
-.PHONY: demo test race lint sbom conformance conformance-fresh integration bench build check help
+.PHONY: demo test race lint sbom conformance conformance-fresh integration integration-compose bench build check help
 
 demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 	go run ./cmd/processor demo $(ARGS)
@@ -41,6 +41,9 @@ conformance-fresh: ## the same on new random scenarios (JDK 17 or newer, Maven):
 
 integration: ## run the tests against a real broker: make integration ARGS="-run Kill -v"
 	integration/run.sh $(ARGS)
+
+integration-compose: ## bring the compose file up, work with it, restart what is in it (Docker; left out without): make integration-compose ARGS=-v
+	integration/compose.sh $(ARGS)
 
 bench: ## measure beside Kafka Streams: make bench QUERIES="q0 q5" MODES="eos:100" REPS=1 EVENTS=500000 SUTS=processor
 	bench/run.sh --suts "$(SUTS)" --queries "$(QUERIES)" --modes "$(MODES)" --reps $(REPS) --events $(EVENTS) --keyed-events $(EVENTS)

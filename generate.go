@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rivusio/rivusio/internal/deployment"
+	"github.com/rivusio/rivusio/telemetry"
 )
 
 func generateCommand() *cobra.Command {
@@ -17,8 +18,23 @@ func generateCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(generateComposeCommand(), generateKubernetesCommand())
+	cmd.AddCommand(generateComposeCommand(), generateKubernetesCommand(),
+		generateFromMetrics("dashboards", "Print a Grafana dashboard with a panel for every metric", deployment.Dashboard),
+		generateFromMetrics("alerts", "Print alert rules for Prometheus", deployment.Alerts))
 	return cmd
+}
+
+// generateFromMetrics is a command that prints what is made of the table of metrics.
+func generateFromMetrics(use, short string, made func([]telemetry.Metric) (string, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := made(telemetry.Metrics())
+			return printed(cmd, text, err)
+		},
+	}
 }
 
 func generateComposeCommand() *cobra.Command {

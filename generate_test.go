@@ -9,8 +9,10 @@ import (
 // What generate prints by default lies in the repository.
 func TestGenerate(t *testing.T) {
 	for path, args := range map[string][]string{
-		"deployments/docker-compose.yml":         {"generate", "compose"},
-		"deployments/kubernetes/word-count.yaml": {"generate", "k8s", "examples/declarative/word-count.yaml"},
+		"deployments/docker-compose.yml":              {"generate", "compose"},
+		"deployments/grafana/dashboards/rivusio.json": {"generate", "dashboards"},
+		"deployments/prometheus/rules.yml":            {"generate", "alerts"},
+		"deployments/kubernetes/word-count.yaml":      {"generate", "k8s", "examples/declarative/word-count.yaml"},
 	} {
 		want, err := os.ReadFile(path)
 		if err != nil {
