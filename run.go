@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,9 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 	defer shutdown()
 	log = slog.New(tel.LogHandler(log.Handler()))
 	c.Engine.Logger = log
+	if _, set := os.LookupEnv("GOMEMLIMIT"); c.Engine.MemoryLimit > 0 && !set {
+		debug.SetMemoryLimit(c.Engine.MemoryLimit)
+	}
 	tel.Configure(&c.Engine)
 	app, err := engine.New(t, c.Engine)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rivusio/rivusio/engine"
 )
 
 // Key is one key of the configuration, under the names that each source has for it.
@@ -100,6 +102,16 @@ var address = kind[string]{"address", func(s string) (string, error) {
 	return s, nil
 }}
 
+// topicLag is TOPIC=RECORDS.
+var topicLag = kind[engine.TopicLag]{"TOPIC=RECORDS", func(s string) (engine.TopicLag, error) {
+	topic, records, ok := strings.Cut(s, "=")
+	n, err := strconv.ParseInt(records, 10, 64)
+	if !ok || topic == "" || err != nil || n < 1 {
+		return engine.TopicLag{}, fmt.Errorf("%q is not TOPIC=RECORDS", s)
+	}
+	return engine.TopicLag{Topic: topic, HighLag: n}, nil
+}}
+
 // instanceName is a name that member and transactional ids can be made of.
 var instanceName = kind[string]{"text", func(s string) (string, error) {
 	if !validName.MatchString(s) {
@@ -121,7 +133,7 @@ var truth = kind[bool]{"true or false", func(s string) (bool, error) {
 }}
 
 // number is a whole number of at least low.
-func number[T ~int | ~int16 | ~int32](low, high T) kind[T] {
+func number[T ~int | ~int16 | ~int32 | ~int64](low, high T) kind[T] {
 	return kind[T]{"number", func(s string) (T, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		switch {

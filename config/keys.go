@@ -14,7 +14,7 @@ import (
 
 // Keys are all keys, in the order of the reference. The slice is shared and must not be changed.
 var Keys = sync.OnceValue(func() []Key {
-	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys(), telemetryKeys())
+	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), backpressureTable(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys(), telemetryKeys())
 })
 
 func processKeys() []Key {
@@ -52,12 +52,18 @@ func commitKeys() []Key {
 
 func memoryKeys() []Key {
 	return []Key{
-		one("cache_size", size[int64](1), "64MiB", func(c *Config) *int64 { return &c.Engine.CacheBytes },
-			"Rows of all stores held in memory, over all workers."),
-		one("block_cache_size", size[int64](1), "64MiB", func(c *Config) *int64 { return &c.Engine.BlockCacheBytes },
-			"How much of the state on disk is cached."),
-		one("memtable_size", size[int64](1), "32MiB", func(c *Config) *int64 { return &c.Engine.MemTableBytes },
-			"One in-memory table of the state on disk; up to four exist for a while."),
+		one("memory_limit", size[int64](64<<20), "", func(c *Config) *int64 { return &c.Engine.MemoryLimit },
+			"Memory of the process; it is divided among what the other sizes bound, but for those that are given, and the Go runtime keeps to it.").derived("none, and each size has its default"),
+		one("cache_size", size[int64](1), "", func(c *Config) *int64 { return &c.Engine.CacheBytes },
+			"Rows of all stores held in memory, over all workers.").derived("30 % of memory_limit, or 64MiB"),
+		one("block_cache_size", size[int64](1), "", func(c *Config) *int64 { return &c.Engine.BlockCacheBytes },
+			"How much of the state on disk is cached.").derived("15 % of memory_limit, or 64MiB"),
+		one("memtable_size", size[int64](1), "", func(c *Config) *int64 { return &c.Engine.MemTableBytes },
+			"One in-memory table of the state on disk; up to four exist for a while.").derived("4 % of memory_limit, or 32MiB"),
+		one("input_size", size[int64](1<<10), "", func(c *Config) *int64 { return &c.Engine.InputBytes },
+			"What may wait in all tasks together: with many input partitions each may have less than buffer_size.").derived("15 % of memory_limit, or 256MiB"),
+		one("producer_size", size[int64](1<<10), "", func(c *Config) *int64 { return &c.Engine.ProducerBytes },
+			"What is written and not acknowledged, over all workers; beyond it processing waits.").derived("8 % of memory_limit, or 64MiB"),
 	}
 }
 
@@ -67,10 +73,27 @@ func inputKeys() []Key {
 			"How much of one input partition may wait in its task before its fetching pauses."),
 		one("buffer_resume_size", size[int64](1), "", func(c *Config) *int64 { return &c.Engine.BufferResumeBytes },
 			"How little of it must be left before its fetching resumes.").derived("half of buffer_size"),
-		one("fetch_size", size[int32](1<<10), "16MiB", func(c *Config) *int32 { return &c.Engine.FetchBytes },
-			"One fetch from one broker, of which a worker holds one at most."),
+		one("fetch_size", size[int32](1<<10), "", func(c *Config) *int32 { return &c.Engine.FetchBytes },
+			"One fetch from one broker, of which a worker holds one at most.").derived("8 % of memory_limit over all workers, or 16MiB"),
 		one("max_task_idle", orNone(period(0)), "0s", func(c *Config) *time.Duration { return &c.Engine.MaxTaskIdle },
 			"How long a task that merges inputs waits for one that it has read up to its end; with none it waits for no input, not even for one that lags."),
+	}
+}
+
+func backpressureTable() []Key {
+	return []Key{
+		one("backpressure.policy", choice([]string{"hold", "off"}, func(w string) bool { return w == "off" }), "hold", func(c *Config) *bool { return &c.Engine.Backpressure.Off },
+			"Whether sources are held while a stage behind a repartition topic that they feed lags too much."),
+		one("backpressure.high_lag", number[int64](1, math.MaxInt64), "1000000", func(c *Config) *int64 { return &c.Engine.Backpressure.HighLag },
+			"How many records of one partition of a repartition topic may lie unread before its sources are held."),
+		one("backpressure.low_lag", number[int64](1, math.MaxInt64), "", func(c *Config) *int64 { return &c.Engine.Backpressure.LowLag },
+			"How few must be left before they go on.").derived("half of backpressure.high_lag"),
+		one("backpressure.high_delay", period(time.Second), "30s", func(c *Config) *time.Duration { return &c.Engine.Backpressure.HighDelay },
+			"How long the stage may need for what lies unread, at the speed that it has had lately, before its sources are held."),
+		one("backpressure.low_delay", period(time.Millisecond), "", func(c *Config) *time.Duration { return &c.Engine.Backpressure.LowDelay },
+			"How little must be left before they go on.").derived("a sixth of backpressure.high_delay"),
+		list("backpressure.topics", "", topicLag, func(c *Config) *[]engine.TopicLag { return &c.Engine.Backpressure.Topics },
+			"Repartition topics with a high_lag of their own, as TOPIC=RECORDS.").derived("none"),
 	}
 }
 

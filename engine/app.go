@@ -66,6 +66,7 @@ type App struct {
 	repartition map[string]bool // topics
 	chosen      sync.Map        // partitions of topics that sinks chose for records
 	limits      limits
+	held        atomic.Pointer[map[string]string] // sources that are held, with the topic that they feed too fast
 	failures    failureLog
 	restorer    *restorer
 	purger      *purger
@@ -93,12 +94,18 @@ func New(t *topology.Topology, c Config) (*App, error) {
 	}
 	a.globals.Store(new([]*globalReader))
 	a.workers.Store(new([]*worker))
+	a.held.Store(new(map[string]string))
 	a.live.Store(true)
 	for _, s := range a.graph.Stores {
 		a.inMemory[s.Name] = s.InMemory
 	}
 	for _, r := range a.graph.Repartitions {
 		a.repartition[r.Topic] = true
+	}
+	for _, own := range c.Backpressure.Topics {
+		if !a.repartition[own.Topic] {
+			return nil, fmt.Errorf("engine: config: Backpressure.Topics: %q is no repartition topic of topology %q", own.Topic, a.graph.Application)
+		}
 	}
 	return a, nil
 }
@@ -234,6 +241,10 @@ func (a *App) runWorkers(ctx context.Context) (again bool) {
 	a.cfg.Logger.Info("runs", "application", a.graph.Application, "instance", a.instance, "workers", len(workers), "guarantee", a.cfg.Guarantee.String())
 
 	soft, stop := context.WithCancel(ctx)
+	defer stop()
+	var watcher sync.WaitGroup
+	watcher.Go(func() { newBackpressure(a).run(soft) })
+	defer watcher.Wait()
 	defer stop()
 	var loops sync.WaitGroup
 	for _, w := range workers {

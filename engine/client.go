@@ -99,6 +99,7 @@ func (w *worker) memberOptions() []kgo.Opt {
 		kgo.ProducerLinger(linger),
 		kgo.ProducerBatchCompression(c.codec()),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.MaxBufferedBytes(int(max(1<<10, c.ProducerBytes/int64(c.Workers)))),
 		kgo.ProducerBatchMaxBytesFn(w.app.limits.batchBytes),
 	), c.observe()...)
 }

@@ -266,8 +266,9 @@ func (w *worker) rollBack() error {
 		for _, f := range r.feeds {
 			f.next = f.committed
 			setOffset(offsets, f.topic, f.partition, f.committed)
-			if f.full {
-				f.full = false
+			f.full = false // and refill says what of the rest still holds
+			if f.stopped {
+				f.stopped = false
 				addPartition(&resume, f)
 			}
 		}

@@ -110,6 +110,10 @@ type Config struct {
 	// Guarantee is what a failure does to results. Default ExactlyOnce.
 	Guarantee Guarantee
 
+	// MemoryLimit, if it is not 0, is what the memory of the process is to be: the defaults of the sizes below are parts of it,
+	// see [Config.Memory], and about a tenth is left for the program. At least 64 MiB. Default: none.
+	MemoryLimit int64
+
 	// CommitInterval is how often is committed: how old results can be before readers of committed records see them, and
 	// how much a failure repeats. Default 100 ms with ExactlyOnce, 1 s with AtLeastOnce.
 	CommitInterval time.Duration
@@ -127,11 +131,20 @@ type Config struct {
 	BufferBytes int64
 	// BufferResumeBytes is how little must be left before it resumes. Default half of BufferBytes.
 	BufferResumeBytes int64
+	// InputBytes bounds what waits in all tasks together: with many input partitions each may have less than BufferBytes.
+	// Default 256 MiB.
+	InputBytes int64
 	// FetchBytes bounds one fetch from one broker, of which a worker holds one at most. Default 16 MiB.
 	FetchBytes int32
 	// MaxTaskIdle is how long a task that merges inputs waits for one that it has read up to its end. Negative: not at all,
 	// and not for those that lag either. Default 0: only for those that lag.
 	MaxTaskIdle time.Duration
+
+	// ProducerBytes bounds what is written and not acknowledged, over all workers; beyond it processing waits. Default 64 MiB.
+	ProducerBytes int64
+
+	// Backpressure is when sources are held because of a stage behind them that lags.
+	Backpressure Backpressure
 
 	// Linger is how long written records wait for others to share a batch with. Negative: not at all. Default 5 ms.
 	Linger time.Duration
@@ -192,12 +205,16 @@ func (c Config) withDefaults() Config {
 		or(&c.CommitInterval, time.Second)
 	}
 	or(&c.CommitInterval, 100*time.Millisecond)
+	c.divideMemory()
 	or(&c.CacheBytes, 64<<20)
 	or(&c.MaxDirtyBytes, c.CacheBytes/2)
 	or(&c.BlockCacheBytes, 64<<20)
 	or(&c.MemTableBytes, 32<<20)
 	or(&c.BufferBytes, 4<<20)
 	or(&c.BufferResumeBytes, c.BufferBytes/2)
+	or(&c.InputBytes, 256<<20)
+	or(&c.ProducerBytes, 64<<20)
+	c.Backpressure = c.Backpressure.withDefaults()
 	or(&c.FetchBytes, 16<<20)
 	or(&c.Linger, 5*time.Millisecond)
 	or(&c.Compression, NoCompression)
@@ -249,6 +266,7 @@ func (c Config) Validate() error {
 	bad(c.Workers < 0, "Workers is %d, want at least 1", c.Workers)
 	bad(c.Guarantee != ExactlyOnce && c.Guarantee != AtLeastOnce, "Guarantee is %d, which is none", c.Guarantee)
 	bad(c.StopPolicy != Stay && c.StopPolicy != Handover, "StopPolicy is %d, which is none", c.StopPolicy)
+	bad(c.MemoryLimit != 0 && c.MemoryLimit < minMemoryLimit, "MemoryLimit is %d, want at least %d", c.MemoryLimit, minMemoryLimit)
 	bad(c.ReplicationFactor < -1, "ReplicationFactor is %d, want at least 1", c.ReplicationFactor)
 	for _, d := range []struct {
 		name    string
@@ -274,11 +292,12 @@ func (c Config) Validate() error {
 	}{
 		{"CacheBytes", c.CacheBytes, 1}, {"MaxDirtyBytes", c.MaxDirtyBytes, 1}, {"BlockCacheBytes", c.BlockCacheBytes, 1},
 		{"MemTableBytes", c.MemTableBytes, 1}, {"BufferBytes", c.BufferBytes, 1}, {"BufferResumeBytes", c.BufferResumeBytes, 0},
-		{"FetchBytes", int64(c.FetchBytes), 1 << 10},
+		{"InputBytes", c.InputBytes, 1 << 10}, {"ProducerBytes", c.ProducerBytes, 1 << 10}, {"FetchBytes", int64(c.FetchBytes), 1 << 10},
 	} {
 		bad(b.value < b.atLeast, "%s is %d, want at least %d", b.name, b.value, b.atLeast)
 	}
 	bad(c.BufferResumeBytes >= c.BufferBytes, "BufferResumeBytes is %d, want less than BufferBytes, which is %d", c.BufferResumeBytes, c.BufferBytes)
+	c.Backpressure.validate(bad)
 	switch c.Compression {
 	case NoCompression, Gzip, Snappy, LZ4, Zstd:
 	default:

@@ -60,7 +60,8 @@ type InputInfo struct {
 	// when the worker saw the end at that offset, and a guess for what was there before it looked.
 	Behind        time.Duration
 	BufferedBytes int64
-	Paused        bool // fetching waits for the buffer to get smaller
+	Paused        bool  // fetching waits for the buffer to get smaller, or the source is held
+	Pauses        int64 // how often that began
 }
 
 // WorkerInfo is the memory that a worker's tasks share.
@@ -124,7 +125,8 @@ type publishedInput struct {
 	partition           int32
 	position, lag, held atomic.Int64
 	behind              atomic.Int64 // ns
-	full                atomic.Bool
+	stops               atomic.Int64
+	stopped             atomic.Bool
 }
 
 // Tasks are the tasks of the process as they were a moment ago, by id.
@@ -154,7 +156,7 @@ func (r *running) info(worker int) TaskInfo {
 		in := &s.inputs[i]
 		info.Inputs = append(info.Inputs, InputInfo{
 			Topic: in.topic, Partition: in.partition, Position: in.position.Load(), Lag: in.lag.Load(),
-			Behind: time.Duration(in.behind.Load()), BufferedBytes: in.held.Load(), Paused: in.full.Load(),
+			Behind: time.Duration(in.behind.Load()), BufferedBytes: in.held.Load(), Paused: in.stopped.Load(), Pauses: in.stops.Load(),
 		})
 	}
 	return info
@@ -210,7 +212,8 @@ func (w *worker) show() {
 				in.behind.Store(int64(f.ends.behind(now, end-lag, end)))
 			}
 			in.held.Store(r.t.BufferedBytes(i))
-			in.full.Store(f.full)
+			in.stops.Store(f.stops)
+			in.stopped.Store(f.stopped)
 		}
 		s.task.Store(r.t)
 	}

@@ -85,7 +85,9 @@ type feed struct {
 
 	next      int64 // offset after what was fetched
 	committed int64 // what the group has
-	full      bool  // fetching is paused because of what is buffered
+	full      bool  // so much is buffered that fetching waits
+	stopped   bool  // fetching is paused, because of that or because the source is held
+	stops     int64 // how often that began
 	ends      ends
 }
 
@@ -359,71 +361,6 @@ func (w *worker) awaitGroup() {
 	for began := time.Now(); w.rejoining() && !w.firstWork.IsZero() && time.Since(began) < w.app.cfg.TransactionTimeout/4; {
 		_ = sleep(w.app.hard, 10*time.Millisecond)
 	}
-}
-
-// refill pauses and resumes fetching by what the tasks' buffers hold. An input that its task waits for is empty, so it
-// is never paused (hard point 6).
-func (w *worker) refill() {
-	var pause, resume map[string][]int32
-	for _, r := range w.tasks {
-		if r.t == nil {
-			continue
-		}
-		for _, f := range r.feeds {
-			switch bytes := r.t.BufferedBytes(f.input); {
-			case !f.full && bytes > w.app.cfg.BufferBytes:
-				f.full = true
-				addPartition(&pause, f)
-			case f.full && bytes <= w.app.cfg.BufferResumeBytes:
-				f.full = false
-				addPartition(&resume, f)
-			}
-		}
-	}
-	if pause != nil {
-		w.client.PauseFetchPartitions(pause)
-	}
-	if resume != nil && !w.paused {
-		w.client.ResumeFetchPartitions(resume)
-	}
-}
-
-func addPartition(m *map[string][]int32, f *feed) {
-	if *m == nil {
-		*m = make(map[string][]int32)
-	}
-	(*m)[f.topic] = append((*m)[f.topic], f.partition)
-}
-
-// obeyPause follows what the user wants: while paused nothing is fetched or processed, but the group's heartbeat goes on.
-func (w *worker) obeyPause() error {
-	want := w.app.paused.Load()
-	if want == w.paused {
-		return nil
-	}
-	if want {
-		if err := w.commitIfTouched(); err != nil {
-			return err
-		}
-	}
-	w.paused = want
-	var all map[string][]int32
-	for _, r := range w.tasks {
-		for _, f := range r.feeds {
-			if r.t != nil && !f.full {
-				addPartition(&all, f)
-			}
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	if want {
-		w.client.PauseFetchPartitions(all)
-	} else {
-		w.client.ResumeFetchPartitions(all)
-	}
-	return nil
 }
 
 // giveUp aborts what is not committed and says what ends the session.
