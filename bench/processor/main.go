@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rivusio/rivusio/engine"
+	"github.com/rivusio/rivusio/telemetry"
 )
 
 type options struct {
@@ -105,10 +106,18 @@ func (o options) run() (err error) {
 	defer func() { err = errors.Join(err, stop()) }()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
+	// What the standard variables ask for, which is nothing unless overhead.sh sets them.
+	tel, err := telemetry.New(ctx, telemetry.Config{Service: o.application, Logger: o.engine.Logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
+	tel.Configure(&o.engine)
 	app, err := engine.New(topo, o.engine)
 	if err != nil {
 		return err
 	}
+	defer tel.Observe(app)()
 	return app.Run(ctx)
 }
 
