@@ -27,13 +27,14 @@ type collection struct {
 	state    engine.State
 	tasks    []engine.TaskInfo
 	workers  []engine.WorkerInfo
+	memory   []engine.MemoryUse
 	database *database
 	counts   *counts
 	group    string
 }
 
 func collect(app *engine.App, counts *counts) *collection {
-	c := &collection{now: time.Now(), state: app.State(), tasks: app.Tasks(), workers: app.Workers(), counts: counts, group: app.Application()}
+	c := &collection{now: time.Now(), memory: app.Memory(), state: app.State(), tasks: app.Tasks(), workers: app.Workers(), counts: counts, group: app.Application()}
 	if d, ok := app.Database(); ok {
 		c.database = &d
 	}
@@ -146,6 +147,10 @@ func observePaused(c *collection, e emit) {
 		}
 		return 0, true
 	})
+}
+
+func observePauses(c *collection, e emit) {
+	c.inputs(e, func(in engine.InputInfo) (float64, bool) { return float64(in.Pauses), true })
 }
 
 // stores emits a figure of every store partition.
@@ -299,6 +304,20 @@ func observeGoMemory(_ *collection, e emit) {
 	stack := sample("/memory/classes/heap/stacks:bytes")
 	e(stack, str(AttrMemoryType, "stack"))
 	e(sample("/memory/classes/total:bytes")-sample("/memory/classes/heap/released:bytes")-stack, str(AttrMemoryType, "other"))
+}
+
+func observeMemoryUsage(c *collection, e emit) {
+	for _, m := range c.memory {
+		if m.UsedBytes >= 0 {
+			e(float64(m.UsedBytes), str(AttrMemoryPart, m.Part))
+		}
+	}
+}
+
+func observeMemoryLimit(c *collection, e emit) {
+	for _, m := range c.memory {
+		e(float64(m.LimitBytes), str(AttrMemoryPart, m.Part))
+	}
 }
 
 func observeGoLimit(_ *collection, e emit) {

@@ -73,6 +73,7 @@ const (
 	AttrServerAddress = "server.address"
 	AttrServerPort    = "server.port"
 	AttrMemoryType    = "go.memory.type"
+	AttrMemoryPart    = "rivusio.memory.part"
 )
 
 // Metrics is the table of all metrics. The slice is the caller's.
@@ -108,7 +109,8 @@ func inputMetrics() []Metric {
 		{"rivusio.input.lag", Gauge, "{record}", "Offsets between what a task processed of an input partition and its end.", of, observeLag},
 		{"rivusio.input.lag.duration", Gauge, "s", "About how long the next record to be processed has been in the input partition; 0 at its end.", of, observeBehind},
 		{"rivusio.input.buffer.size", UpDownCounter, "By", "Records of an input partition that wait in its task.", of, observeBuffered},
-		{"rivusio.input.paused", Gauge, "{partition}", "1 while fetching of an input partition is paused because its buffer is full, else 0.", of, observePaused},
+		{"rivusio.input.paused", Gauge, "{partition}", "1 while fetching of an input partition is paused because its buffer is full or its source is held, else 0.", of, observePaused},
+		{"rivusio.input.pauses", Counter, "{pause}", "Times that fetching of an input partition was paused.", of, observePauses},
 	}
 }
 
@@ -161,6 +163,8 @@ func memoryMetrics() []Metric {
 		{"rivusio.cache.dirty", UpDownCounter, "By", "Rows in the caches of a worker that wait for a commit.", of, observeCacheDirty},
 		{"rivusio.producer.buffer.records", UpDownCounter, "{record}", "Records that a worker's producer holds.", of, observeProducerRecords},
 		{"rivusio.producer.buffer.size", UpDownCounter, "By", "The same in bytes.", of, observeProducerBytes},
+		{"rivusio.memory.usage", UpDownCounter, "By", "What is used of each part of the memory that the configuration bounds.", []string{AttrMemoryPart}, observeMemoryUsage},
+		{"rivusio.memory.limit", UpDownCounter, "By", "Bound of each part of the memory.", []string{AttrMemoryPart}, observeMemoryLimit},
 		{"process.memory.usage", UpDownCounter, "By", "Physical memory of the process; Linux only.", nil, observeResident},
 		{"process.cpu.time", Counter, "s", "CPU time of the process, as the Go runtime estimates it, without idle time.", nil, observeCPU},
 		{"go.memory.used", UpDownCounter, "By", "Memory of the Go runtime.", []string{AttrMemoryType}, observeGoMemory},
