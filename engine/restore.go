@@ -21,6 +21,7 @@ const (
 	restoreRows  = 200_000          // that are sorted and written together
 	restoreBytes = 32 << 20         // likewise
 	restoreIdle  = 10 * time.Second // after which the client is closed
+	restoreStall = 15 * time.Second // without a record, after which another client goes on
 	maxRestores  = 4                // at a time, each with so many rows; others wait
 )
 
@@ -58,6 +59,7 @@ type restore struct {
 	bytes   int64
 	records int64
 	began   time.Time
+	moved   time.Time // when something came last
 	done    chan error
 }
 
@@ -273,6 +275,7 @@ func (r *restorer) turn(ctx context.Context) {
 	if len(r.running) == 0 {
 		return
 	}
+	r.renewStalled()
 	wait, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	r.cl.PollRecords(wait, restoreRows).EachPartition(func(p kgo.FetchTopicPartition) {
@@ -281,13 +284,33 @@ func (r *restorer) turn(ctx context.Context) {
 		if j == nil {
 			return
 		}
+		if len(p.Records) > 0 {
+			j.moved = time.Now()
+		}
 		if done, err := j.take(&p.FetchPartition); done || err != nil {
 			r.finish(at, j, err)
 		}
 	})
 }
 
+// renewStalled goes on with another client if nothing has come of a partition for long, although there is something: a client
+// that is given partitions and loses others all the time has been seen to forget one.
+func (r *restorer) renewStalled() {
+	for _, j := range r.running {
+		if time.Since(j.moved) < restoreStall {
+			continue
+		}
+		r.log.Warn("nothing comes of a changelog, it is read by another client", "store", j.store.Name, "topic", j.topic, "partition", j.number, "offset", j.next)
+		r.closeClient()
+		for _, j := range r.running {
+			r.add(j)
+		}
+		return
+	}
+}
+
 func (r *restorer) add(j *restore) {
+	j.moved = time.Now()
 	if r.cl == nil {
 		cl, err := kgo.NewClient(append(r.app.cfg.clientOptions(),
 			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NoResetOffset()),

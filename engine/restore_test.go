@@ -7,7 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/rivusio/rivusio/internal/graph"
 	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -138,5 +142,43 @@ func TestChangelogShorterThanStateIsDataLoss(t *testing.T) {
 		err := r.start(counting(t), c).wait()
 		want := fmt.Sprintf("topic %q, partition 0: expected offset", "count-counts-changelog")
 		wantError(t, err, want, "found 0")
+	})
+}
+
+// A client that has forgotten a partition is replaced, and the restore goes on where it was.
+func TestStalledRestoreGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, map[string]int32{"log": 1})
+		var records []*kgo.Record
+		for i := range 10 {
+			records = append(records, &kgo.Record{
+				Topic: "log", Key: append(state.AppendChangelogKey(nil, state.RowRecord, nil), byte(i)), Value: state.AppendRowValue(nil, 1, []byte("v")),
+			})
+		}
+		if err := r.cl.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		backend := state.NewMemory()
+		defer backend.Close()
+		p := must[state.Partition](t)(backend.Acquire(t.Context(), state.StoreID{Name: "rows", Kind: state.KindKeyValue}))
+		defer p.Release()
+		c := r.config("one").withDefaults()
+		rs := newRestorer(&App{cfg: c, adm: r.adm})
+		defer rs.closeClient()
+		j := &restore{
+			ctx: t.Context(), store: &graph.Store{Name: "rows"}, partition: p, target: p, topic: "log", end: 10, shown: new(restoreProgress),
+			done: make(chan error, 1), until: -1,
+		}
+		rs.add(j)
+		rs.cl.RemoveConsumePartitions(map[string][]int32{"log": {0}})
+		for began := time.Now(); len(rs.running) > 0; {
+			rs.turn(t.Context())
+			if time.Since(began) > time.Minute {
+				t.Fatal("it stands still")
+			}
+		}
+		if err := <-j.done; err != nil || j.records != 10 {
+			t.Errorf("restored %d records: %v", j.records, err)
+		}
 	})
 }
