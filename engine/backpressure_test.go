@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -158,6 +157,6 @@ func TestASlowStageHoldsItsSource(t *testing.T) {
 		if limit := int64(records/3_000 + 1); stops == 0 || stops > limit {
 			t.Errorf("the source was paused %d times, want 1 to %d", stops, limit)
 		}
-		t.Log(fmt.Sprintf("up to %d records between the stages, %d pauses", most, stops))
+		t.Logf("up to %d records between the stages, %d pauses", most, stops)
 	})
 }
