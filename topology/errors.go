@@ -102,7 +102,8 @@ func (e ErrorOption) store(o *storeOptions)       { o.policy, o.source.policy = 
 func (e ErrorOption) process(o *processOptions)   { o.policy = &e.p }
 func (e ErrorOption) option() (optionSet, string) { return optOnError, "OnError" }
 
-// OnError says what becomes of records that an operator fails for. Default: the policy of [Builder.OnError].
+// OnError says what becomes of records that an operator fails for. Operators that take the options of a store take it too.
+// Default: the policy of [Builder.OnError].
 func OnError(p ErrorPolicy) ErrorOption { return ErrorOption(p) }
 
 // OnError sets the policy of all operators that have none of their own. Default: [Stop]. A policy that tries again is none for

@@ -133,7 +133,7 @@ func below(parent, child *graph.Node) {
 // JoinGlobal joins each record with the present row of a global table under the key that key makes of the record. Nothing
 // is repartitioned, and the key of the stream stays. See [operators.JoinGlobal].
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) JoinGlobal[K2, V2, R any](t GlobalTable[K2, V2], key func(K, V) K2, f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
 	return joinGlobal(s, t, "join-global", key != nil && f != nil, opts, func(c *operators.Context, rows operators.Lookup[K2, V2], nullKey func(K2) bool, out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.JoinGlobal(c, rows, key, nullKey, f, out, next)
@@ -143,7 +143,7 @@ func (s Stream[K, V]) JoinGlobal[K2, V2, R any](t GlobalTable[K2, V2], key func(
 // LeftJoinGlobal is [Stream.JoinGlobal] with a result for every record that has a value, also where the table has no row
 // or the made key is null.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) LeftJoinGlobal[K2, V2, R any](t GlobalTable[K2, V2], key func(K, V) K2, f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
 	return joinGlobal(s, t, opLeftJoinGlobal, key != nil && f != nil, opts, func(c *operators.Context, rows operators.Lookup[K2, V2], nullKey func(K2) bool, out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.LeftJoinGlobal(c, rows, key, nullKey, f, out, next)

@@ -29,7 +29,7 @@ const (
 // itself is repartitioned once, and pairs each record with itself too. The topics of both sides must have the same number
 // of partitions, and both keys the same serde.
 //
-// Options: [Named], [Retention], [InMemory], [NoChangelog].
+// Options: [Named], [OnError], [Retention], [InMemory], [NoChangelog].
 func (s Stream[K, V]) Join[V2, R any](other Stream[K, V2], w windows.JoinWindow, store string, f func(K, V, V2) R, opts ...StoreOption) Stream[K, R] {
 	j := streamJoin[K, V, V2, R]{op: opJoin, window: w, store: store}
 	if f != nil {

@@ -19,7 +19,7 @@ const (
 // was valid at the record's timestamp. See [operators.JoinTable]. If the key may have changed, the stream is repartitioned
 // first under the name given with [Named].
 //
-// Options: [Named], [Grace].
+// Options: [Named], [OnError], [Grace].
 func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, opts ...NodeOption) Stream[K, R] {
 	return joinTable(s, t, opJoinTable, f != nil, opts, func(c *operators.Context, table operators.LookupAsOf[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.JoinTable(c, table, f, out, next)
@@ -28,7 +28,7 @@ func (s Stream[K, V]) JoinTable[V2, R any](t Table[K, V2], f func(K, V, V2) R, o
 
 // LeftJoinTable is [Stream.JoinTable] with a result for every record, also where the table has no row.
 //
-// Options: [Named], [Grace].
+// Options: [Named], [OnError], [Grace].
 func (s Stream[K, V]) LeftJoinTable[V2, R any](t Table[K, V2], f func(K, V, serde.Optional[V2]) R, opts ...NodeOption) Stream[K, R] {
 	return joinTable(s, t, opLeftJoinTable, f != nil, opts, func(c *operators.Context, table operators.LookupAsOf[K, V2], out operators.Nulls[K, R], next operators.Forward[K, R]) operators.Forward[K, V] {
 		return operators.LeftJoinTable(c, table, f, out, next)

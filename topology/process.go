@@ -9,8 +9,8 @@ import (
 	"github.com/rivusio/rivusio/serde"
 )
 
-// ProcessOption is an option of a processor: [Named], the handles of stores that it uses, a [Table] whose rows it reads, and
-// [Output]s.
+// ProcessOption is an option of a processor: [Named], [OnError], the handles of stores that it uses, a [Table] whose rows it
+// reads, and [Output]s.
 type ProcessOption interface{ process(*processOptions) }
 
 type processOptions struct {
@@ -37,7 +37,7 @@ type InitFixedKey[K, V, V2 any] func(c *operators.Context, forward operators.For
 // records of a key together repartitions, since the key may be another one: see [Stream.ProcessValues] and
 // [Stream.MarkAsPartitioned].
 //
-// Options: [Named], handles of stores, a [Table], [Output].
+// Options: [Named], [OnError], handles of stores, a [Table], [Output].
 func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forward operators.Forward[K2, V2]) (operators.Forward[K, V], error), opts ...ProcessOption) Stream[K2, V2] {
 	to := process(s, "process", init != nil, keySerde[K2](s.k), valueSerde[V2](s.v), opts, init)
 	to.rekeyed = true
@@ -47,7 +47,7 @@ func (s Stream[K, V]) Process[K2, V2 any](init func(c *operators.Context, forwar
 // ProcessValues is [Stream.Process] that leaves the keys as they are, which its types see to: nothing is repartitioned
 // behind it (Kafka Streams' FixedKeyProcessor).
 //
-// Options: [Named], handles of stores, a [Table], [Output].
+// Options: [Named], [OnError], handles of stores, a [Table], [Output].
 func (s Stream[K, V]) ProcessValues[V2 any](init func(c *operators.Context, forward operators.ForwardFixedKey[K, V2]) (operators.ForwardFixedKey[K, V], error), opts ...ProcessOption) Stream[K, V2] {
 	return process(s, "process", init != nil, s.k, valueSerde[V2](s.v), opts,
 		func(c *operators.Context, forward operators.Forward[K, V2]) (operators.Forward[K, V], error) {

@@ -7,7 +7,7 @@ import (
 
 // To writes the stream to a topic.
 //
-// Options: [Named], [Partitioner], [MessageIDs].
+// Options: [Named], [Partitioner], [MessageIDs], [OnError].
 func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 	o := s.b.nodeOptions("To "+topic, opts, optName|optPartitioner|optMessageIDs|optOnError)
 	if err := checkName(topic); err != nil {
@@ -20,7 +20,7 @@ func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 // exist: a name without one stops the task, and so does an internal topic of the application. choose must depend on its
 // arguments only, or a replay differs. A null value that the serde cannot carry is dropped and counted.
 //
-// Options: [Named], [Partitioner], [MessageIDs].
+// Options: [Named], [Partitioner], [MessageIDs], [OnError].
 func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) string, opts ...NodeOption) {
 	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner|optMessageIDs|optOnError)
 	n := s.b.node("sink", o.name, s.from)

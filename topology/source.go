@@ -112,7 +112,7 @@ func SourceAsChangelog() StoreOption {
 // Stream reads a topic as a stream of records. A topic can be read more than once, but not both as a stream and as a
 // table.
 //
-// Options: [Named], [SkipUndecodable], [Timestamp], [StartFrom].
+// Options: [Named], [SkipUndecodable], [OnError], [Timestamp], [StartFrom].
 func (b *Builder) Stream[K, V any](topic string, k serde.Serde[K], v serde.Serde[V], opts ...NodeOption) Stream[K, V] {
 	return b.StreamOf(Topics(topic), k, v, opts...)
 }
@@ -132,7 +132,7 @@ func (b *Builder) StreamOf[K, V any](topics TopicSet, k serde.Serde[K], v serde.
 // dropped and counted. The rows are kept in the named store. With an empty store name nothing is kept: updates pass
 // through, and Build refuses operators below that need the rows.
 //
-// Options: [SkipUndecodable], [Timestamp], [StartFrom], [SourceAsChangelog], [Versioned], [TTL], and those of a store.
+// Options: [SkipUndecodable], [OnError], [Timestamp], [StartFrom], [SourceAsChangelog], [Versioned], [TTL], and those of a store.
 func (b *Builder) Table[K, V any](topic, store string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) Table[K, V] {
 	o := b.storeOptions("Table of "+topic, opts, optsKeyValue|optsSource|optSourceChangelog|optVersioned|optTTL)
 	n := read(b, Topics(topic), "table", nodeOptions{source: o.source}, k, v)

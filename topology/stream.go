@@ -57,7 +57,7 @@ func (s Stream[K, V]) add[K2, V2 any](op string, given bool, opts []NodeOption, 
 
 // Filter keeps the records that keep accepts. A null value that the serde cannot carry passes.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) Filter(keep func(K, V) bool, opts ...NodeOption) Stream[K, V] {
 	return s.add("filter", keep != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
 		return operators.Filter(keep, s.nulls(), next)
@@ -66,7 +66,7 @@ func (s Stream[K, V]) Filter(keep func(K, V) bool, opts ...NodeOption) Stream[K,
 
 // FilterNot keeps the records that drop refuses. A null value that the serde cannot carry passes.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) FilterNot(drop func(K, V) bool, opts ...NodeOption) Stream[K, V] {
 	return s.add("filter-not", drop != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
 		return operators.FilterNot(drop, s.nulls(), next)
@@ -76,7 +76,7 @@ func (s Stream[K, V]) FilterNot(drop func(K, V) bool, opts ...NodeOption) Stream
 // Map replaces key and value. A null value that the serde cannot carry is dropped and counted. What needs all records of
 // a key together repartitions behind it.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) Map[K2, V2 any](f func(K, V) (K2, V2), opts ...NodeOption) Stream[K2, V2] {
 	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
 	to := s.add("map", f != nil, opts, k, v, func(c *operators.Context, next operators.Forward[K2, V2]) operators.Forward[K, V] {
@@ -88,7 +88,7 @@ func (s Stream[K, V]) Map[K2, V2 any](f func(K, V) (K2, V2), opts ...NodeOption)
 
 // MapValues replaces the value. A null value that the serde cannot carry stays null.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) MapValues[V2 any](f func(K, V) V2, opts ...NodeOption) Stream[K, V2] {
 	v := valueSerde[V2](s.v)
 	return s.add("map-values", f != nil, opts, s.k, v, func(_ *operators.Context, next operators.Forward[K, V2]) operators.Forward[K, V] {
@@ -99,7 +99,7 @@ func (s Stream[K, V]) MapValues[V2 any](f func(K, V) V2, opts ...NodeOption) Str
 // FlatMap gives any number of records for each one: what f emits, in that order. A null value that the serde cannot
 // carry is dropped and counted. What needs all records of a key together repartitions behind it.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) FlatMap[K2, V2 any](f func(k K, v V, emit func(K2, V2)), opts ...NodeOption) Stream[K2, V2] {
 	k, v := keySerde[K2](s.k), valueSerde[V2](s.v)
 	to := s.add("flat-map", f != nil, opts, k, v, func(c *operators.Context, next operators.Forward[K2, V2]) operators.Forward[K, V] {
@@ -112,7 +112,7 @@ func (s Stream[K, V]) FlatMap[K2, V2 any](f func(k K, v V, emit func(K2, V2)), o
 // FlatMapValues gives a record for each value that f returns, in that order. A null value that the serde cannot carry is
 // dropped and counted.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) FlatMapValues[V2 any](f func(K, V) []V2, opts ...NodeOption) Stream[K, V2] {
 	v := valueSerde[V2](s.v)
 	return s.add("flat-map-values", f != nil, opts, s.k, v, func(c *operators.Context, next operators.Forward[K, V2]) operators.Forward[K, V] {
@@ -123,7 +123,7 @@ func (s Stream[K, V]) FlatMapValues[V2 any](f func(K, V) []V2, opts ...NodeOptio
 // SelectKey replaces the key. A null value that the serde cannot carry is dropped and counted. What needs all records of
 // a key together repartitions behind it.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) SelectKey[K2 any](f func(K, V) K2, opts ...NodeOption) Stream[K2, V] {
 	k := keySerde[K2](s.k)
 	to := s.add("select-key", f != nil, opts, k, s.v, func(c *operators.Context, next operators.Forward[K2, V]) operators.Forward[K, V] {
@@ -135,7 +135,7 @@ func (s Stream[K, V]) SelectKey[K2 any](f func(K, V) K2, opts ...NodeOption) Str
 
 // Peek shows each record to f and passes it on. It is called again for records that are processed again after a failure.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) Peek(f func(K, V), opts ...NodeOption) Stream[K, V] {
 	return s.add("peek", f != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
 		return operators.Peek(f, s.nulls(), next)
@@ -145,7 +145,7 @@ func (s Stream[K, V]) Peek(f func(K, V), opts ...NodeOption) Stream[K, V] {
 // ForEach shows each record to f and ends the stream. It is called again for records that are processed again after a
 // failure.
 //
-// Options: [Named].
+// Options: [Named], [OnError].
 func (s Stream[K, V]) ForEach(f func(K, V), opts ...NodeOption) {
 	s.add("for-each", f != nil, opts, s.k, s.v, func(_ *operators.Context, next operators.Forward[K, V]) operators.Forward[K, V] {
 		return operators.Peek(f, s.nulls(), next)
@@ -213,7 +213,7 @@ func (s Stream[K, V]) WithSerdes(k serde.Serde[K], v serde.Serde[V]) Stream[K, V
 // task. Records with a null key are dropped without being counted, unless a left join works on what comes out, as in
 // Kafka Streams. All that is built on the result shares the topic; a second topic of the same name is a mistake.
 //
-// Options: [Partitions], [MessageIDs], [Partitioner].
+// Options: [Partitions], [MessageIDs], [Partitioner], [OnError].
 func (s Stream[K, V]) Repartition(name string, opts ...NodeOption) Stream[K, V] {
 	o := s.b.nodeOptions("Repartition "+name, opts, optPartitioner|optPartitions|optMessageIDs|optOnError)
 	return s.repartition(name, o)
