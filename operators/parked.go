@@ -19,7 +19,7 @@ type Parked struct {
 
 	Attempts int    // how often the operator was tried for it
 	DueMs    int64  // when it is tried again, in ms since the epoch on the wall clock; 0: as soon as it can be
-	Input    *Input // the input record that it was made of, for dead letters, or nil; its timestamp is Timestamp
+	Input    *Input // the input record that it was made of, for dead letters, or nil; its offset is that of Origin
 }
 
 // ParkedRows is where an operator keeps what is parked at a commit (hard point 14): in the transaction whose offset passes a
