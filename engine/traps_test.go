@@ -377,12 +377,13 @@ func TestFaultOffsetsFirstLosesRecords(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, map[string]int32{"in": 3, "out": 2})
 		c := r.config("one")
-		c.CommitInterval = time.Second
+		// The process dies after the fault has committed the offsets, and long before its first transaction ends.
+		c.CommitInterval = 9 * time.Second
 		c.Faults.OffsetsFirst = true
 		p := r.start(counting(t), c)
 		p.awaitRunning()
 		r.produce("in", traffic(0, 500, 3)...)
-		time.Sleep(500 * time.Millisecond)
+		r.awaitCaughtUp("count", "in")
 		p.kill()
 		c.Faults.OffsetsFirst = false
 		p = r.start(counting(t), c)
