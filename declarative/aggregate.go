@@ -12,7 +12,7 @@ func applyCount(l *loader, in handle, s *step, a *storeArgs) handle {
 	}
 	counts := &format{name: "int64", serde: l.format("int64").serde, counts: true}
 	options := func(k *format) []topology.StoreOption {
-		o := withName(l.storeOptions(s.node, &a.Options, k, new(*format)), s)
+		o := s.storeOptions(l.storeOptions(s.node, &a.Options, k, new(*format)))
 		return append(o, topology.StoreSerdes(k.serde, counts.serde))
 	}
 	switch h := in.(type) {
@@ -55,22 +55,22 @@ func applyReduce(l *loader, in handle, s *step, a *reduceArgs) handle {
 	switch h := in.(type) {
 	case grouped:
 		value := h.value
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
+		options := s.storeOptions(l.storeOptions(s.node, &a.Options, h.key, &value))
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
 		return table{h.Reduce(a.Store, reducer(add), options...), h.key, value}
 	case groupedTable:
 		value := h.value
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
+		options := s.storeOptions(l.storeOptions(s.node, &a.Options, h.key, &value))
 		l.keeps(s.node, a.Store, h.key, value, KeyValueStore)
 		return table{h.Reduce(a.Store, reducer(add), reducer(l.template(a.Subtract.node, known)), options...), h.key, value}
 	case windowed:
 		value := h.value
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
+		options := s.storeOptions(l.storeOptions(s.node, &a.Options, h.key, &value))
 		l.keeps(s.node, a.Store, h.windows, value, WindowStore)
 		return windowedTable{h.Reduce(a.Store, reducer(add), options...), h.key, value, h.windows}
 	case sessions:
 		value := h.value
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
+		options := s.storeOptions(l.storeOptions(s.node, &a.Options, h.key, &value))
 		l.keeps(s.node, a.Store, sessionKeys(h.key), value, SessionStore)
 		return windowedTable{h.Reduce(a.Store, reducer(add), options...), h.key, value, sessionKeys(h.key)}
 	}
@@ -149,7 +149,7 @@ func applyAggregate(l *loader, in handle, s *step, a *aggregateArgs) handle {
 	}
 	value := l.format("json")
 	options := func(k *format) []topology.StoreOption {
-		o := withName(l.storeOptions(s.node, &a.Options, k, &value), s)
+		o := s.storeOptions(l.storeOptions(s.node, &a.Options, k, &value))
 		if a.Options.StoreSerde.node == nil {
 			o = append(o, topology.StoreSerdes(k.serde, value.serde))
 		}

@@ -14,6 +14,7 @@ import (
 type topologyFile struct {
 	Application  string             `yaml:"application" required:"true" doc:"name of the application: its consumer group and the prefix of its internal topics"`
 	Description  string             `yaml:"description" doc:"what it is for; nothing depends on it"`
+	OnError      errorPolicy        `yaml:"on_error" doc:"what becomes of records that an operator fails for which says nothing else: fail, skip, or a map with dead_letter or handler"`
 	Tables       named[tableEntry]  `yaml:"tables" doc:"tables by name: of a topic, of a stream, or made of others"`
 	GlobalTables named[globalEntry] `yaml:"global_tables" doc:"tables by name that every process has whole"`
 	Streams      named[streamEntry] `yaml:"streams" doc:"streams by name: of topics, or made of others"`
@@ -25,6 +26,7 @@ type topicOptions struct {
 	KeySerde    serdeName   `yaml:"key_serde" doc:"serde of the keys of the topic, by default string"`
 	ValueSerde  serdeName   `yaml:"value_serde" doc:"serde of the values of the topic, by default json"`
 	Undecodable string      `yaml:"undecodable" enum:"fail,skip" default:"fail" doc:"what becomes of records whose bytes the serdes refuse"`
+	OnError     errorPolicy `yaml:"on_error" doc:"what becomes of records whose bytes the serdes refuse, or whose timestamp fails: fail, skip, or a map with dead_letter or handler"`
 	Timestamp   *expression `yaml:"timestamp" doc:"expression for when a record happened, in ms since the epoch; by default its own timestamp"`
 	Start       startText   `yaml:"start" doc:"where reading begins without a committed offset: earliest, latest, committed, or a duration ago"`
 }

@@ -11,7 +11,7 @@ import (
 
 func applyGroupByKey(l *loader, in handle, s *step, _ *none) handle {
 	if h, ok := unwindowed(in); ok {
-		return grouped{h.Stream.GroupByKey(s.named()...), h.key, h.value}
+		return grouped{h.Stream.GroupByKey(s.options()...), h.key, h.value}
 	}
 	return l.cannot(in, s, "a stream whose keys have no windows")
 }
@@ -32,7 +32,7 @@ func (h stream) groupBy(l *loader, s *step, n *document.Node) handle {
 	if key.base != nil {
 		key = key.base
 	}
-	g := h.Stream.GroupBy(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
+	g := h.Stream.GroupBy(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.options()...)
 	if key != h.key {
 		g = g.WithSerdes(key.serde, h.value.serde)
 	}

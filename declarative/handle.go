@@ -117,11 +117,3 @@ func (l *loader) fail(err error) {
 		l.errs = append(l.errs, err)
 	}
 }
-
-// named is the option of the name of a step.
-func (s *step) named() []topology.NodeOption {
-	if s.name == "" {
-		return nil
-	}
-	return []topology.NodeOption{topology.Named(s.name)}
-}

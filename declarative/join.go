@@ -160,7 +160,7 @@ func joinStreams(j *joiner, h stream, o stream) handle {
 		w = w.Grace(*j.a.Grace)
 	}
 	j.l.mark(j.a.Store, j.s.node)
-	options := withName(j.l.storeOptions(j.s.node, &j.a.Options, h.key, new(*format)), j.s)
+	options := j.s.storeOptions(j.l.storeOptions(j.s.node, &j.a.Options, h.key, new(*format)))
 	var to topology.Stream[any, any]
 	switch j.kind {
 	case inner:
@@ -176,7 +176,7 @@ func joinStreams(j *joiner, h stream, o stream) handle {
 }
 
 func joinStreamTable(j *joiner, h stream, o table) handle {
-	options := j.s.named()
+	options := j.s.options()
 	if j.a.Grace != nil {
 		j.l.mark(j.a.Store, j.s.node)
 		options = append(options, topology.Grace(*j.a.Grace, j.a.Store))
@@ -198,9 +198,9 @@ func joinGlobal(j *joiner, h stream, o globalTable) handle {
 	of := func(k, v any) any { return key.eval(&variables{key: k, value: v}) }
 	var to topology.Stream[any, any]
 	if j.kind == inner {
-		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k, v, v2 any) any { return j.result(k, v, v2) }, j.s.named()...)
+		to = h.Stream.JoinGlobal(o.GlobalTable, of, func(k, v, v2 any) any { return j.result(k, v, v2) }, j.s.options()...)
 	} else {
-		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.named()...)
+		to = h.Stream.LeftJoinGlobal(o.GlobalTable, of, func(k, v any, v2 serde.Optional[any]) any { return j.result(k, v, optional(v2)) }, j.s.options()...)
 	}
 	return j.values(h.key, h.value, h.value.counts, to)
 }
@@ -210,7 +210,7 @@ func (j *joiner) rowOptions(key, value *format, counts bool) ([]topology.StoreOp
 	if counts {
 		value = j.l.format("json")
 	}
-	options := withName(j.l.storeOptions(j.s.node, &j.a.Options, key, &value), j.s)
+	options := j.s.storeOptions(j.l.storeOptions(j.s.node, &j.a.Options, key, &value))
 	if j.a.Store != "" {
 		options = append(options, topology.As(j.a.Store))
 		if counts && j.a.Options.StoreSerde.node == nil {
@@ -256,6 +256,7 @@ func joinForeign(j *joiner, h table, o table) handle {
 	name := j.s.name
 	j.s.name = "" // it is that of the join, not of an operator
 	options, value := j.rowOptions(h.key, h.value, h.value.counts)
+	j.s.name = name
 	var to topology.Table[any, any]
 	if j.kind == inner {
 		to = h.Table.JoinForeign(o.Table, of, name, func(k, v, v2 any) any { return j.result(k, v, v2) }, options...)
@@ -280,7 +281,7 @@ func joinWindowTables(j *joiner, h windowedTable, o windowedTable) handle {
 	if j.a.Store != "" {
 		j.l.fail(j.s.node.Errorf("a join of tables with windows keeps no rows: leave store out"))
 	}
-	options := withName(nil, j.s)
+	options := j.s.storeOptions(nil)
 	result := func(k any, w windows.Window, l, r any) any {
 		return j.value.eval(&variables{key: windows.Key(k, w), left: l, right: r})
 	}

@@ -145,6 +145,10 @@ func (l *loader) declare() {
 	l.formats, l.made, l.places = formats(), make(map[string]handle), make(map[string]*document.Node)
 	l.file, l.entries, l.errs, l.applied = &File{Stores: make(map[string]Store)}, nil, nil, nil
 	l.mark(l.document.Application, l.root.Get("application"))
+	if p := &l.document.OnError; p.node != nil {
+		l.untried(p)
+		l.b.OnError(l.policy(p))
+	}
 	l.collect()
 	for _, e := range l.entries {
 		l.make(e)
@@ -210,7 +214,27 @@ func (l *loader) steps(h handle, steps []step) handle {
 			return broken{}
 		}
 		l.applied = append(l.applied, s)
-		h = s.kind.apply(l, h, s)
+		h = l.apply(h, s)
+	}
+	return h
+}
+
+// apply applies a step.
+func (l *loader) apply(in handle, s *step) handle {
+	s.policy, s.taken = nil, false
+	if s.onError.node != nil {
+		p := l.policy(&s.onError)
+		s.policy = &p
+	}
+	h := s.kind.apply(l, in, s)
+	if _, bad := h.(broken); bad || s.taken {
+		return h
+	}
+	if s.name != "" {
+		l.fail(s.node.Errorf("%s takes no name", s.kind.name))
+	}
+	if s.policy != nil {
+		l.fail(s.onError.node.Errorf("%s takes no on_error, only that of the file", s.kind.name))
 	}
 	return h
 }

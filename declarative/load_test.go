@@ -190,7 +190,7 @@ func TestMetadata(t *testing.T) {
 		"      - batch: {records: 1, store: gathered, linger: 5s}\n":                                                                      {{Key: "k", Value: []any{int64(1)}}},
 		"      - batch: {records: 1, store: gathered, value: {sum: sum(value), of: key}}\n":                                               {{Key: "k", Value: map[string]any{"sum": int64(1), "of": "k"}}},
 		"      - map_values: {a: value}\n      - through: {pipe: map-fields, config: {fields: [{rename: a, to: b}]}, keeps_keys: true}\n": {{Key: "k", Value: map[string]any{"b": int64(1)}}},
-		"      - map_values: {a: value}\n      - through: {pipe: map-fields, config: {fields: [{rename: a, to: b}]}, concurrency: 5, store: in-flight, ordering: unordered, on_error: skip}\n": {{Key: "k", Value: map[string]any{"b": int64(1)}}},
+		"      - map_values: {a: value}\n      - through: {pipe: map-fields, config: {fields: [{rename: a, to: b}]}, concurrency: 5, store: in-flight, ordering: unordered}\n        on_error: skip\n": {{Key: "k", Value: map[string]any{"b": int64(1)}}},
 	} {
 		for _, p := range problems(t, steps, value(int64(1)), map[string][]declarative.Expected{"out": want}) {
 			t.Errorf("%s: %s", steps, p)

@@ -67,6 +67,7 @@ func inFileTerms(message string) string {
 		"the option Retention", "the option retention", "the option TTL", "the option ttl", "the option Versioned", "the option versioned",
 		"the option SourceAsChangelog", "the option source_as_changelog", "the option StoreSerdes", "the option store_serde", "the option Combine", "the option combine",
 		"the option Timestamp", "the option timestamp", "StartFrom would", "start would", "the options EmitOnCommit and TTL", "the options emit_on_commit and ttl",
+		"the option OnError", "the option on_error", "a Retry", "a retry", "give it one with Named", "give the step one",
 		"use MaxRecords or MaxBytes", "use max_records or max_bytes",
 	).Replace(message)
 }

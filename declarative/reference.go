@@ -20,13 +20,14 @@ func Reference() string {
 	section("A table (`tables`)", reflect.TypeFor[tableEntry]())
 	section("A global table (`global_tables`)", reflect.TypeFor[globalEntry]())
 	section("An input of a cogroup", reflect.TypeFor[cogroupInput]())
-	b.WriteString("### Steps\n\nA step is a map with one operator, and perhaps `name`, its name in errors, metrics and descriptions.\n\n")
+	b.WriteString("### Steps\n\nA step is a map with one operator, and perhaps `name`, its name in errors, metrics and descriptions, and\n`on_error`, what becomes of records that it fails for.\n\n")
 	for _, k := range stepKinds() {
 		fmt.Fprintf(&b, "#### `%s`\n\n%s.\n\n", k.name, sentence(k.doc))
 		if t := fieldsOf(k.args); t != nil {
 			keysTable(&b, t)
 		}
 	}
+	section("A policy (`on_error`)", reflect.TypeFor[policyArgs]())
 	b.WriteString("### Functions\n\nBeside those of the language:\n\n| function | result |\n| --- | --- |\n")
 	for _, f := range Functions() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Signature, f.Doc)
@@ -79,7 +80,7 @@ func typeText(t reflect.Type, k document.Key) string {
 	}
 	kinds := map[reflect.Type]string{
 		reflect.TypeFor[expression](): "expression", reflect.TypeFor[serdeName](): "serde", reflect.TypeFor[reference](): "name",
-		reflect.TypeFor[step](): "step", reflect.TypeFor[rawNode](): "map", reflect.TypeFor[errorHandler](): "`fail`, `skip` or `handler`",
+		reflect.TypeFor[step](): "step", reflect.TypeFor[rawNode](): "map", reflect.TypeFor[errorPolicy](): "`fail`, `skip` or map",
 		reflect.TypeFor[named[streamEntry]](): "streams by name", reflect.TypeFor[named[tableEntry]](): "tables by name",
 		reflect.TypeFor[named[globalEntry]](): "global tables by name", reflect.TypeFor[named[expression]](): "expressions by name",
 		reflect.TypeFor[caseNode](): "test",

@@ -17,10 +17,10 @@ import (
 // A step through calls its pipe again as its retry says, and only then asks on_error.
 func TestThroughWithRetry(t *testing.T) {
 	for _, c := range []struct{ name, keys, calls, want, err string }{
-		{"again", "retry: {attempts: 3, delay: 2s, jitter: 0}", "0s 2s 6s", "x", ""},
-		{"not often enough", "retry: {attempts: 2, delay: 2s, jitter: 0}", "0s 2s", "", "busy (attempt 2)"},
-		{"not often enough, and skipped", "retry: {attempts: 2, delay: 2s, jitter: 0}, on_error: skip", "0s 2s", "", ""},
-		{"once", "keeps_keys: true", "0s", "", "busy"},
+		{"again", "retry: {attempts: 3, delay: 2s, jitter: 0}}", "0s 2s 6s", "x", ""},
+		{"not often enough", "retry: {attempts: 2, delay: 2s, jitter: 0}}", "0s 2s", "", "busy (attempt 2)"},
+		{"not often enough, and skipped", "retry: {attempts: 2, delay: 2s, jitter: 0}}, on_error: skip", "0s 2s", "", ""},
+		{"once", "keeps_keys: true}", "0s", "", "busy"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls []string
@@ -36,7 +36,7 @@ func TestThroughWithRetry(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			f, err := declarative.Load("f.yaml", []byte("application: a\nstreams:\n  s: {topic: in, steps: [through: {pipe: flaky, "+c.keys+"}, to: out]}\n"), declarative.Plugins(&registry))
+			f, err := declarative.Load("f.yaml", []byte("application: a\nstreams:\n  s: {topic: in, steps: [{through: {pipe: flaky, "+c.keys+"}, {to: out}]}\n"), declarative.Plugins(&registry))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -109,6 +109,10 @@ func (l *loader) readStream(e *entry, s *streamEntry) handle {
 	for _, o := range l.sourceOptions(&s.Read) {
 		options = append(options, o)
 	}
+	if s.Read.OnError.node != nil {
+		l.untried(&s.Read.OnError)
+		options = append(options, topology.OnError(l.policy(&s.Read.OnError)))
+	}
 	if s.Name != "" {
 		l.mark(s.Name, e.node)
 		options = append(options, topology.Named(s.Name))
@@ -193,6 +197,10 @@ func (l *loader) readTable(e *entry, t *tableEntry) handle {
 	options := l.storeOptions(e.node, &t.Rows.Options, k, &v)
 	for _, o := range l.sourceOptions(&t.Read) {
 		options = append(options, o)
+	}
+	if t.Read.OnError.node != nil {
+		l.untried(&t.Read.OnError)
+		options = append(options, topology.OnError(l.policy(&t.Read.OnError)))
 	}
 	if t.Rows.SourceAsChangelog {
 		options = append(options, topology.SourceAsChangelog())

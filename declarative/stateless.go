@@ -63,19 +63,11 @@ func (h stream) filter(l *loader, s *step, n *document.Node, not bool) handle {
 	}
 	keep := func(k, v any) bool { return p.test(&variables{key: k, value: v}) }
 	if not {
-		h.Stream = h.Stream.FilterNot(keep, s.named()...)
+		h.Stream = h.Stream.FilterNot(keep, s.options()...)
 	} else {
-		h.Stream = h.Stream.Filter(keep, s.named()...)
+		h.Stream = h.Stream.Filter(keep, s.options()...)
 	}
 	return h
-}
-
-// processOptions is the name of a step that is a processor.
-func (s *step) processOptions() []topology.ProcessOption {
-	if s.name == "" {
-		return nil
-	}
-	return []topology.ProcessOption{topology.Named(s.name)}
 }
 
 func applyMap(l *loader, in handle, s *step, a *mapArgs) handle {
@@ -113,7 +105,7 @@ func (h stream) mapRecords(l *loader, s *step, key, value *document.Node) handle
 	return made(l, h, h.Stream.Map(func(k, v any) (any, any) {
 		vars := &variables{key: k, value: v}
 		return k2.eval(vars), v2.eval(vars)
-	}, s.named()...))
+	}, s.options()...))
 }
 
 // process is a processor that has no state.
@@ -145,7 +137,7 @@ func (h stream) mapValues(l *loader, s *step, n *document.Node) handle {
 		}, s.processOptions()...)
 		return madeValues(l, h, to)
 	}
-	return madeValues(l, h, h.Stream.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...))
+	return madeValues(l, h, h.Stream.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.options()...))
 }
 
 // madeValues is made for values only.
@@ -208,7 +200,7 @@ func (h stream) flatMap(l *loader, s *step, a *flatMapArgs) handle {
 			return err
 		}))
 	}
-	return made(l, h, h.Stream.FlatMap(func(k, v any, out func(any, any)) { emit(&variables{key: k, value: v}, out) }, s.named()...))
+	return made(l, h, h.Stream.FlatMap(func(k, v any, out func(any, any)) { emit(&variables{key: k, value: v}, out) }, s.options()...))
 }
 
 func applyFlatMapValues(l *loader, in handle, s *step, x *expression) handle {
@@ -220,7 +212,7 @@ func applyFlatMapValues(l *loader, in handle, s *step, x *expression) handle {
 
 func (h stream) flatMapValues(l *loader, s *step, n *document.Node) handle {
 	t := l.template(n, h.variables())
-	return madeValues(l, h, h.Stream.FlatMapValues(func(k, v any) []any { return t.list(&variables{key: k, value: v}) }, s.named()...))
+	return madeValues(l, h, h.Stream.FlatMapValues(func(k, v any) []any { return t.list(&variables{key: k, value: v}) }, s.options()...))
 }
 
 func applySelectKey(l *loader, in handle, s *step, x *expression) handle {
@@ -232,7 +224,7 @@ func applySelectKey(l *loader, in handle, s *step, x *expression) handle {
 
 func (h stream) selectKey(l *loader, s *step, n *document.Node) handle {
 	t := l.template(n, h.variables())
-	to := h.Stream.SelectKey(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.named()...)
+	to := h.Stream.SelectKey(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.options()...)
 	key := h.key
 	if key.base != nil {
 		key = key.base
@@ -285,7 +277,7 @@ func (h stream) logRecords(l *loader, s *step, n *document.Node) handle {
 	p, log := l.program(n, h.variables()), l.log
 	h.Stream = h.Stream.Peek(func(k, v any) {
 		log.Info(fmt.Sprint(p.eval(&variables{key: k, value: v})))
-	}, s.named()...)
+	}, s.options()...)
 	return h
 }
 
@@ -321,6 +313,9 @@ func (h stream) split(l *loader, s *step, a []branchArgs) handle {
 	for _, to := range h.Stream.Branch(conditions...) {
 		b.streams = append(b.streams, stream{to, h.key, h.value})
 	}
+	for len(b.streams) < len(b.names) { // conditions are missing
+		b.streams = append(b.streams, broken{})
+	}
 	return b
 }
 
@@ -350,7 +345,7 @@ func (h stream) withSerdes(l *loader, s *step, a *serdesArgs) handle {
 }
 
 func applyRepartition(l *loader, in handle, s *step, a *repartitionArgs) handle {
-	options := []topology.NodeOption{}
+	options := s.options()
 	if a.Partitions > 0 {
 		options = append(options, topology.Partitions(a.Partitions))
 	}
@@ -378,7 +373,7 @@ func applyTo(l *loader, in handle, s *step, a *toArgs) handle {
 }
 
 func (h stream) to(l *loader, s *step, a *toArgs) handle {
-	options := s.named()
+	options := s.options()
 	if a.MessageIDs {
 		options = append(options, topology.MessageIDs())
 	}

@@ -6,14 +6,18 @@ import (
 	"time"
 
 	"github.com/rivusio/rivusio/internal/document"
+	"github.com/rivusio/rivusio/topology"
 )
 
 // step is one operator of a stream or table: a map with the operator as a key, and perhaps a name.
 type step struct {
-	node *document.Node // the operator's key, for its place
-	kind *stepKind
-	name string
-	args any // pointer to what the kind decodes
+	node    *document.Node // the operator's key, for its place
+	kind    *stepKind
+	name    string
+	onError errorPolicy
+	policy  *topology.ErrorPolicy // that of onError, if it is given
+	taken   bool                  // name and policy, by the operator
+	args    any                   // pointer to what the kind decodes
 }
 
 // stepKind is an operator that a step can be.
@@ -40,12 +44,51 @@ func stepOf[A any](name, doc string, apply func(l *loader, in handle, s *step, a
 	}
 }
 
-const nameKey = "name"
+const (
+	nameKey    = "name"
+	onErrorKey = "on_error"
+)
+
+// options are the name and the policy of a step, for an operator.
+func (s *step) options() (options []topology.NodeOption) {
+	s.taken = true
+	if s.name != "" {
+		options = append(options, topology.Named(s.name))
+	}
+	if s.policy != nil {
+		options = append(options, topology.OnError(*s.policy))
+	}
+	return options
+}
+
+// storeOptions adds them to those of a store.
+func (s *step) storeOptions(options []topology.StoreOption) []topology.StoreOption {
+	s.taken = true
+	if s.name != "" {
+		options = append(options, topology.Named(s.name))
+	}
+	if s.policy != nil {
+		options = append(options, topology.OnError(*s.policy))
+	}
+	return options
+}
+
+// processOptions are the same for a step that is a processor.
+func (s *step) processOptions() (options []topology.ProcessOption) {
+	s.taken = true
+	if s.name != "" {
+		options = append(options, topology.Named(s.name))
+	}
+	if s.policy != nil {
+		options = append(options, topology.OnError(*s.policy))
+	}
+	return options
+}
 
 // DecodeDocument implements document.Decoder.
 func (s *step) DecodeDocument(n *document.Node) error {
 	kinds := stepKinds()
-	known := []string{nameKey}
+	known := []string{nameKey, onErrorKey}
 	for _, k := range kinds {
 		known = append(known, k.name)
 	}
@@ -54,8 +97,14 @@ func (s *step) DecodeDocument(n *document.Node) error {
 	}
 	var value *document.Node
 	for key, v := range n.Entries() {
-		if key.Text() == nameKey {
+		switch key.Text() {
+		case nameKey:
 			s.name = v.Text()
+			continue
+		case onErrorKey:
+			if err := s.onError.DecodeDocument(v); err != nil {
+				return err
+			}
 			continue
 		}
 		if s.kind != nil {
@@ -77,7 +126,9 @@ func (step) DocumentSchema() map[string]any { return map[string]any{"$ref": "#/$
 
 // stepSchema is the schema of a step, which a schema has once.
 func stepSchema() map[string]any {
-	properties := map[string]any{nameKey: map[string]any{"type": "string", "description": "name of the operator"}}
+	onError := errorPolicy{}.DocumentSchema()
+	onError["description"] = "what becomes of records that the operator fails for"
+	properties := map[string]any{nameKey: map[string]any{"type": "string", "description": "name of the operator"}, onErrorKey: onError}
 	var one []any
 	for _, k := range stepKinds() {
 		schema := mustSchema(k.args)

@@ -66,11 +66,3 @@ func (l *loader) storeOptions(n *document.Node, o *storeOptions, k *format, v **
 	}
 	return options
 }
-
-// withName adds the name of a step.
-func withName(options []topology.StoreOption, s *step) []topology.StoreOption {
-	if s.name != "" {
-		options = append(options, topology.Named(s.name))
-	}
-	return options
-}

@@ -24,9 +24,9 @@ func (h table) filterRows(l *loader, s *step, n *document.Node, not bool) handle
 	p := l.program(n, []variable{varKey, varValue})
 	keep := func(k, v any) bool { return p.test(&variables{key: k, value: v}) }
 	if not {
-		h.Table = h.Table.FilterNot(keep, withName(nil, s)...)
+		h.Table = h.Table.FilterNot(keep, s.storeOptions(nil)...)
 	} else {
-		h.Table = h.Table.Filter(keep, withName(nil, s)...)
+		h.Table = h.Table.Filter(keep, s.storeOptions(nil)...)
 	}
 	return h
 }
@@ -35,9 +35,9 @@ func (h windowedTable) filterRows(l *loader, s *step, n *document.Node, not bool
 	p := l.program(n, windowVariables)
 	keep := func(k any, w windows.Window, v any) bool { return p.test(&variables{key: windows.Key(k, w), value: v}) }
 	if not {
-		h.WindowedTable = h.WindowedTable.FilterNot(keep, withName(nil, s)...)
+		h.WindowedTable = h.WindowedTable.FilterNot(keep, s.storeOptions(nil)...)
 	} else {
-		h.WindowedTable = h.WindowedTable.Filter(keep, withName(nil, s)...)
+		h.WindowedTable = h.WindowedTable.Filter(keep, s.storeOptions(nil)...)
 	}
 	return h
 }
@@ -49,7 +49,7 @@ func (h table) mapRows(l *loader, s *step, n *document.Node) handle {
 		l.fail(s.node.Errorf("map_values of a table of counts: go on with to_stream, or use aggregate in the place of count"))
 		value = l.format("json")
 	}
-	return table{h.Table.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, withName(nil, s)...), h.key, value}
+	return table{h.Table.MapValues(func(k, v any) any { return t.eval(&variables{key: k, value: v}) }, s.storeOptions(nil)...), h.key, value}
 }
 
 func (h windowedTable) mapRows(l *loader, s *step, n *document.Node) handle {
@@ -61,7 +61,7 @@ func (h windowedTable) mapRows(l *loader, s *step, n *document.Node) handle {
 	}
 	to := h.WindowedTable.MapValues(func(k any, w windows.Window, v any) any {
 		return t.eval(&variables{key: windows.Key(k, w), value: v})
-	}, withName(nil, s)...)
+	}, s.storeOptions(nil)...)
 	return windowedTable{to, h.key, value, h.windows}
 }
 
@@ -104,7 +104,7 @@ func (h table) groupRows(l *loader, s *step, n *document.Node) handle {
 			return key.eval(vars), v
 		}
 		return key.eval(vars), value.eval(vars)
-	}, s.named()...)
+	}, s.options()...)
 	return regrouped(l, g, h.key, h.value, h.value.counts)
 }
 
@@ -116,7 +116,7 @@ func (h windowedTable) groupRows(l *loader, s *step, n *document.Node) handle {
 			return key.eval(vars), v
 		}
 		return key.eval(vars), value.eval(vars)
-	}, s.named()...)
+	}, s.options()...)
 	return regrouped(l, g, h.key, h.value, h.value.counts)
 }
 
@@ -150,7 +150,7 @@ func applySuppress(l *loader, in handle, s *step, a *suppressArgs) handle {
 	if !a.Changelog {
 		options = append(options, topology.NoChangelog())
 	}
-	return h.suppress(l, s, how, withName(options, s))
+	return h.suppress(l, s, how, s.storeOptions(options))
 }
 
 func (h table) suppress(_ *loader, _ *step, how topology.Suppression, options []topology.StoreOption) handle {
@@ -183,16 +183,16 @@ func (h table) toStream(l *loader, s *step, key *document.Node) handle {
 	if key != nil {
 		l.fail(key.Errorf("key is for a table with windows: use select_key behind to_stream"))
 	}
-	return stream{h.Table.ToStream(s.named()...), h.key, h.value}
+	return stream{h.Table.ToStream(s.options()...), h.key, h.value}
 }
 
 func (h windowedTable) toStream(l *loader, s *step, key *document.Node) handle {
 	if key == nil {
 		inWindow := func(k any, w windows.Window) any { return windows.Key(k, w) }
-		return stream{h.WindowedTable.ToStream(inWindow, append(s.named(), topology.KeySerde(h.windows.serde))...), h.windows, h.value}
+		return stream{h.WindowedTable.ToStream(inWindow, append(s.options(), topology.KeySerde(h.windows.serde))...), h.windows, h.value}
 	}
 	t := l.template(key, []variable{varKey, varWindow})
-	to := h.WindowedTable.ToStream(func(k any, w windows.Window) any { return t.eval(&variables{key: windows.Key(k, w)}) }, s.named()...)
+	to := h.WindowedTable.ToStream(func(k any, w windows.Window) any { return t.eval(&variables{key: windows.Key(k, w)}) }, s.options()...)
 	return stream{to, h.key, h.value}
 }
 
@@ -205,7 +205,7 @@ type toTableArgs struct {
 func applyToTable(l *loader, in handle, s *step, a *toTableArgs) handle {
 	if h, ok := unwindowed(in); ok {
 		value := h.value
-		options := withName(l.storeOptions(s.node, &a.Options, h.key, &value), s)
+		options := s.storeOptions(l.storeOptions(s.node, &a.Options, h.key, &value))
 		l.keeps(s.node, a.Store, h.key, value, storeOf(&a.Options))
 		return table{h.Stream.ToTable(a.Store, options...), h.key, value}
 	}

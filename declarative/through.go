@@ -32,45 +32,8 @@ type throughArgs struct {
 	Concurrency int                  `yaml:"concurrency" min:"0" max:"100000" doc:"how many records of a task are in the pipe at once; by default one after the other"`
 	Store       string               `yaml:"store" doc:"with concurrency: name of the store of what is in flight at a commit"`
 	Ordering    string               `yaml:"ordering" enum:"by_key,by_input,unordered" doc:"with concurrency: the order in which results leave, by default by_key"`
-	OnError     errorHandler         `yaml:"on_error" doc:"what becomes of a record that fails: fail, skip, or a plugin with handler and config"`
-	Retry       *plugins.RetryConfig `yaml:"retry" doc:"call the pipe again for a record on which it fails, before on_error; without it one call is all. Other records wait, but with concurrency"`
+	Retry       *plugins.RetryConfig `yaml:"retry" doc:"call the pipe again for a record on which it fails, before on_error of the step; without it one call is all. Other records wait, but with concurrency"`
 	KeepsKeys   bool                 `yaml:"keeps_keys" doc:"the pipe leaves keys as they are, so that nothing is repartitioned behind it"`
-}
-
-// errorHandler says what becomes of records that fail.
-type errorHandler struct {
-	node   *document.Node
-	word   string // fail or skip
-	named  string // a plugin
-	config *document.Node
-}
-
-// DecodeDocument implements document.Decoder.
-func (h *errorHandler) DecodeDocument(n *document.Node) error {
-	h.node = n
-	if n.Kind() == document.Scalar {
-		if h.word = n.Text(); h.word != "fail" && h.word != "skip" {
-			return n.Errorf("want fail, skip or a map with handler and config, have %q", h.word)
-		}
-		return nil
-	}
-	if err := n.OnlyKeys("handler", "config"); err != nil {
-		return err
-	}
-	if h.named, h.config = n.Get("handler").Text(), n.Get("config"); h.named == "" {
-		return n.Errorf("want handler, the name of a plugin")
-	}
-	return nil
-}
-
-// DocumentSchema implements document.Schemer.
-func (errorHandler) DocumentSchema() map[string]any {
-	return map[string]any{"oneOf": []any{
-		map[string]any{"enum": []any{"fail", "skip"}},
-		map[string]any{"type": "object", "required": []any{"handler"}, "additionalProperties": false, "properties": map[string]any{
-			"handler": map[string]any{"type": "string"}, "config": map[string]any{"type": "object"},
-		}},
-	}}
 }
 
 // configured are the options of a plugin whose configuration is a part of the file.
@@ -81,29 +44,12 @@ func configured(n *document.Node, at document.Place) []plugins.Option {
 	return []plugins.Option{plugins.At(at), plugins.Node(n)}
 }
 
-// plugged notes a mistake of a plugin, which has its place already, or gets that of the step.
-func (l *loader) plugged(s *step, err error) {
-	if !strings.HasPrefix(err.Error(), s.node.Place().File+":") {
-		err = &document.Error{Path: s.node.Path(), Place: s.node.Place(), Err: err}
+// plugged notes a mistake of a plugin, which has its place already, or gets that of n.
+func (l *loader) plugged(n *document.Node, err error) {
+	if !strings.HasPrefix(err.Error(), n.Place().File+":") {
+		err = &document.Error{Path: n.Path(), Place: n.Place(), Err: err}
 	}
 	l.fail(err)
-}
-
-// errorPolicy is the policy that a step names; ok is false if it names none.
-func (l *loader) errorPolicy(s *step, h *errorHandler) (p topology.ErrorPolicy, ok bool) {
-	switch {
-	case h.node == nil:
-		return p, false
-	case h.word == "fail":
-		return topology.Stop(), true
-	case h.word == "skip":
-		return topology.Skip(), true
-	}
-	handler, err := l.plugins.ErrorHandler(h.named, configured(h.config, h.node.Place())...)
-	if err != nil {
-		l.plugged(s, err)
-	}
-	return topology.Handle(handler, ""), true
 }
 
 func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
@@ -123,17 +69,14 @@ func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
 	case "unordered":
 		options = append(options, topology.Ordering(operators.Unordered))
 	}
-	if p, ok := l.errorPolicy(s, &a.OnError); ok {
-		options = append(options, topology.OnError(p))
-	}
 	pipe, err := l.plugins.Pipe(a.Pipe, configured(a.Config.node, s.node.Place())...)
 	if err != nil {
-		l.plugged(s, err)
+		l.plugged(s.node, err)
 		return broken{}
 	}
 	if a.Retry != nil {
 		if pipe, err = plugins.Retry(*a.Retry, pipe); err != nil {
-			l.plugged(s, err)
+			l.plugged(s.node, err)
 			return broken{}
 		}
 	}
@@ -142,7 +85,7 @@ func applyThrough(l *loader, in handle, s *step, a *throughArgs) handle {
 	if !ok {
 		return l.cannot(in, s, "a stream whose keys have no windows")
 	}
-	h.Stream = h.Stream.ThroughMessages(pipe, a.Store, append(options, s.named()...)...)
+	h.Stream = h.Stream.ThroughMessages(pipe, a.Store, append(options, s.options()...)...)
 	if a.KeepsKeys {
 		h.Stream = h.Stream.MarkAsPartitioned()
 	}
@@ -170,6 +113,6 @@ func applyBatch(l *loader, in handle, s *step, a *batchArgs) handle {
 		}
 	}
 	l.mark(a.Store, s.node)
-	h.Stream = h.Stream.Batch(a.Records, a.Linger, fold, a.Store, s.named()...)
+	h.Stream = h.Stream.Batch(a.Records, a.Linger, fold, a.Store, s.options()...)
 	return h
 }

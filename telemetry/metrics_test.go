@@ -125,7 +125,7 @@ func TestMetricsOfARun(t *testing.T) {
 // checkTable compares what was collected with the table.
 func checkTable(t *testing.T, collected map[string][]point) {
 	// What there is only on some machines, or after something went wrong.
-	optional := []string{"go.memory.limit", "process.memory.usage", "process.cpu.time", "rivusio.transaction.aborts", "rivusio.operator.failures"}
+	optional := []string{"go.memory.limit", "process.memory.usage", "process.cpu.time", "rivusio.operator.failures"}
 	var names []string
 	for _, m := range telemetry.Metrics() {
 		names = append(names, m.Name)
@@ -180,7 +180,7 @@ func TestPrometheusNames(t *testing.T) {
 			r.tel.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 			page := w.Body.String()
 			for _, m := range telemetry.Metrics() {
-				if slices.Contains([]string{"go.memory.limit", "process.memory.usage", "rivusio.transaction.aborts", "rivusio.operator.failures"}, m.Name) {
+				if slices.Contains([]string{"go.memory.limit", "process.memory.usage", "rivusio.operator.failures"}, m.Name) {
 					continue
 				}
 				name := m.Prometheus()

@@ -52,6 +52,7 @@ func (o *observer) CommitEnded(i engine.CommitInfo) {
 		outcome = "aborted"
 		o.t.counts.aborts.add(i.Worker, 1)
 	} else {
+		o.t.counts.aborts.add(i.Worker, 0) // a counter that begins with its first event is one that no rate has
 		o.t.counts.committed.add(i.Worker, i.Written)
 	}
 	o.record("rivusio.commit.duration", i.Took, worker(i.Worker), str(AttrOutcome, outcome))
