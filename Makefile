@@ -12,7 +12,7 @@ EVENTS  ?= 3000000
 SUTS    ?= kafka-streams passthrough processor
 
 .DEFAULT_GOAL := help
-.PHONY: demo test race lint sbom conformance conformance-fresh integration integration-compose bench build check help
+.PHONY: demo test race lint sbom reproducible conformance conformance-fresh integration integration-compose bench build check help
 
 demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 	go run ./cmd/processor demo $(ARGS)
@@ -32,6 +32,9 @@ lint: ## check format, go vet, staticcheck and known vulnerabilities
 
 sbom: ## write bin/processor.cdx.json: every module in the processor, with version and hash
 	tools/sbom.sh
+
+reproducible: ## build the processor of the last commit twice, one time with an empty cache, and compare
+	tools/reproducible.sh
 
 conformance: ## compare with Kafka Streams, scenario by scenario: make conformance DIR=path
 	go run ./integration/conformance/cmd/conformance $(or $(DIR),integration/conformance/scenarios)

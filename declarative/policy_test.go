@@ -3,6 +3,8 @@ package declarative_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,34 @@ func TestPoliciesInFiles(t *testing.T) {
 	}
 }
 
+// The files in the documentation are right.
+func TestSnippetsLoad(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(text), "```yaml\n")[1:] {
+			snippet, _, _ := strings.Cut(part, "```")
+			if !strings.Contains("\n"+snippet, "\napplication:") {
+				continue
+			}
+			found++
+			if _, err := declarative.Load(filepath.Base(page), []byte(snippet)); err != nil {
+				t.Errorf("%v\n%s", err, snippet)
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d files in %d pages", found, len(pages))
+	}
+}
+
 // values are those of a topic.
 func values(d *topologytest.Driver, topic string) string {
 	var all []string
@@ -97,6 +127,26 @@ func deciding(t *testing.T) *plugins.Registry {
 		t.Fatal(err)
 	}
 	return &r
+}
+
+// What a step tries and fails at goes on as a stream of its own.
+func TestTryMapValues(t *testing.T) {
+	f, err := declarative.Load("f.yaml", []byte(`application: a
+streams:
+  parsed: {topic: in, value_serde: string, steps: [{try_map_values: {n: int(value)}, name: parse}]}
+  good: {from: parsed.values, steps: [serdes: {value: json}, to: out]}
+  bad: {from: parsed.failures, steps: [to: wrong]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := topologytest.New(t, f.Topology)
+	for _, v := range []string{"1", "two", "3"} {
+		topologytest.Input(d, "in", serde.String, serde.String).Send("k", v)
+	}
+	if out, wrong := values(d, "out"), values(d, "wrong"); out != `{"n":1} {"n":3}` || !strings.Contains(wrong, `"operator":"parse"`) || !strings.Contains(wrong, `"offset":1`) {
+		t.Errorf("out %s, wrong %s", out, wrong)
+	}
 }
 
 // Records for the topic of dead letters are results like others for who runs a file over lines.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -148,6 +149,30 @@ func madeValues(l *loader, before stream, to topology.Stream[any, any]) handle {
 		to = to.WithSerdes(before.key.serde, value.serde)
 	}
 	return stream{to, before.key, value}
+}
+
+func applyTryMapValues(l *loader, in handle, s *step, x *expression) handle {
+	h, ok := in.(stream)
+	if !ok {
+		return l.cannot(in, s, "a stream")
+	}
+	t := l.template(x.node, h.variables())
+	values, failures := h.Stream.TryMapValues(func(k, v any) (any, error) { return t.eval(&variables{key: k, value: v}), nil }, s.options()...)
+	asJSON := failures.MapValues(failure).WithSerdes(h.key.serde, l.format("json").serde)
+	return branches{names: []string{"values", "failures"}, streams: []handle{madeValues(l, h, values), stream{asJSON, h.key, l.format("json")}}}
+}
+
+// failure is a failure as it is in JSON.
+func failure(_ any, f operators.Failure) any {
+	b, err := operators.FailureSerde().Append(nil, f)
+	if err != nil {
+		operators.Throw(err)
+	}
+	v, err := serde.JSONAny().Decode(b)
+	if err != nil {
+		operators.Throw(err)
+	}
+	return v
 }
 
 func applyFlatMap(l *loader, in handle, s *step, a *flatMapArgs) handle {

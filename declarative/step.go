@@ -292,6 +292,7 @@ func stepKinds() []stepKind {
 		stepOf("filter_not", "drop the records for which a condition is true", applyFilterNot),
 		stepOf("map", "replace key and value", applyMap),
 		stepOf("map_values", "replace the value", applyMapValues),
+		stepOf("try_map_values", "replace the value where that works: others go on from STREAM.values, and from STREAM.failures, which has what was wrong", applyTryMapValues),
 		stepOf("flat_map", "make a record of each item of a list, with a key of its own", applyFlatMap),
 		stepOf("flat_map_values", "make a record of each item of a list", applyFlatMapValues),
 		stepOf("select_key", "replace the key", applySelectKey),
