@@ -126,6 +126,7 @@ func samples(t testing.TB) map[string]sample {
 		"telemetry.protocol":        {value: "grpc"},
 		"telemetry.metric_interval": {value: "10s"},
 		"telemetry.trace_one_in":    {value: "100"},
+		"telemetry.trace_limit":     {value: "7"},
 		"telemetry.time_one_in":     {value: "none"},
 	}
 }

@@ -26,6 +26,8 @@ func telemetryKeys() []Key {
 			"How often metrics are pushed.").derived("OTEL_METRIC_EXPORT_INTERVAL, or 1m"),
 		one("telemetry.trace_one_in", oneIn, "", func(c *Config) *int { return &c.Telemetry.TraceOneIn },
 			"In how many records without a trace one begins a trace, on average; records that bring a trace go on in it.").derived("OTEL_TRACES_SAMPLER, or 1000"),
+		one("telemetry.trace_limit", oneIn, "100", func(c *Config) *int { return &c.Telemetry.TraceLimit },
+			"How many traces begin so in a second at most, in the whole process."),
 		one("telemetry.time_one_in", oneIn, "256", func(c *Config) *int { return &c.Telemetry.TimeOneIn },
 			"In how many records the time of one is measured, on average."),
 	}

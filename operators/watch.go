@@ -15,6 +15,8 @@ type Watch struct {
 	// TraceOneIn is in how many records without a context of a trace one begins a trace, on average. 0: none does. Records
 	// with a context are traced if whoever began the trace records it.
 	TraceOneIn int
+	// TraceAllowed is asked when the turn of such a record has come; false: it passes untraced. Nil: always.
+	TraceAllowed func() bool
 	// TimeOneIn is in how many records one is timed, on average. 0: none.
 	TimeOneIn int
 }

@@ -56,6 +56,9 @@ type Config struct {
 	// TraceOneIn is in how many records without a context of a trace one begins a trace. Negative: none does. Default: what
 	// OTEL_TRACES_SAMPLER says, or else 1000.
 	TraceOneIn int
+	// TraceLimit bounds how many traces begin so in a second, all tasks of the process together: what a trace costs does not
+	// depend on how many records there are. Negative: nothing bounds it. Default 100.
+	TraceLimit int
 	// TimeOneIn is in how many records the time of one is measured. Negative: of none. Default 256.
 	TimeOneIn int
 	// MetricInterval is how often metrics are pushed. Default: OTEL_METRIC_EXPORT_INTERVAL, or else a minute.
@@ -74,6 +77,7 @@ type Config struct {
 
 const (
 	defaultTraceOneIn = 1000
+	defaultTraceLimit = 100
 	defaultTimeOneIn  = 256
 )
 
@@ -103,6 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, err)
 		}
 	}
+	c.TraceLimit = cmp.Or(c.TraceLimit, defaultTraceLimit)
 	c.TimeOneIn = cmp.Or(c.TimeOneIn, defaultTimeOneIn)
 	return c, errors.Join(errs...)
 }

@@ -190,6 +190,9 @@ func (t *Telemetry) Watch() operators.Watch {
 	var w operators.Watch
 	if t.tracer != nil {
 		w.Tracer, w.TraceOneIn = t.tracer, max(0, t.cfg.TraceOneIn)
+		if t.cfg.TraceLimit > 0 {
+			w.TraceAllowed = newLimiter(t.cfg.TraceLimit).allow
+		}
 	}
 	if t.timer != nil && t.cfg.TimeOneIn > 0 {
 		w.Timer, w.TimeOneIn = t.timer, t.cfg.TimeOneIn

@@ -162,11 +162,19 @@ func TestResultOnCloseIsLinked(t *testing.T) {
 	})
 }
 
-// Without a context one record in TraceOneIn begins a trace, but never in the middle of a topology.
+// Without a context one record in TraceOneIn begins a trace, but never in the middle of a topology, and no more than TraceLimit
+// do in a second.
 func TestHeadSampling(t *testing.T) {
+	const n = 2000
+	t.Run("without a limit", func(t *testing.T) {
+		headSampling(t, n, telemetry.Config{TraceOneIn: 10, TraceLimit: -1}, n/10/2, n/10*2)
+	})
+	t.Run("with a limit", func(t *testing.T) { headSampling(t, n, telemetry.Config{TraceOneIn: 10, TraceLimit: 20}, 20, 60) })
+}
+
+func headSampling(t *testing.T, n int, cfg telemetry.Config, least, most int) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, telemetry.Config{TraceOneIn: 10}, "in", "out")
-		const n = 2000
+		r := newRig(t, cfg, "in", "out")
 		r.run(windowed(false), func(*engine.App) {
 			for i := range n {
 				r.client.Produce(t.Context(), recordOf("in", i), nil)
@@ -178,8 +186,8 @@ func TestHeadSampling(t *testing.T) {
 		})
 		spans := r.spans.GetSpans()
 		begun := len(named(spans, "process in"))
-		if begun < n/10/2 || begun > n/10*2 {
-			t.Errorf("%d of %d records began a trace, want about one in 10", begun, n)
+		if begun < least || begun > most {
+			t.Errorf("%d of %d records began a trace, want %d to %d", begun, n, least, most)
 		}
 		if got := len(named(spans, "send out")); got != begun {
 			t.Errorf("%d traces reached the end, want all %d", got, begun)

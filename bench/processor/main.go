@@ -28,6 +28,7 @@ type options struct {
 	query, application, input string
 	describe                  bool
 	cpuProfile, heapProfile   string
+	traceLimit                int
 	engine                    engine.Config
 }
 
@@ -52,6 +53,7 @@ func parse(args []string) (o options, err error) {
 	fs.StringVar(&o.application, "app-id", "", "application; it is the consumer group too, and the output topic is APP-ID-out")
 	fs.StringVar(&o.input, "input", "", "input topic")
 	fs.BoolVar(&o.describe, "describe", false, "print the topology and end")
+	fs.IntVar(&o.traceLimit, "trace-limit", 0, "how many traces begin in a second at most, negative: any number, 0: the default")
 	fs.StringVar(&o.cpuProfile, "cpuprofile", "", "file for a CPU profile of the whole run")
 	fs.StringVar(&o.heapProfile, "heapprofile", "", "file for a profile of all allocations of the run")
 	bootstrap := fs.String("bootstrap", "127.0.0.1:19092", "broker addresses, with commas between them")
@@ -107,7 +109,7 @@ func (o options) run() (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 	// What the standard variables ask for, which is nothing unless overhead.sh sets them.
-	tel, err := telemetry.New(ctx, telemetry.Config{Service: o.application, Logger: o.engine.Logger})
+	tel, err := telemetry.New(ctx, telemetry.Config{Service: o.application, Logger: o.engine.Logger, TraceLimit: o.traceLimit})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (w *watch) traces(in *input, r *operators.Input) bool {
 			return operators.Traced(r.Headers)
 		}
 	}
-	return !in.internal && w.trace.chosen()
+	return !in.internal && w.trace.chosen() && (w.TraceAllowed == nil || w.TraceAllowed())
 }
 
 // fetch is a poll and the first offset that came with it.
