@@ -28,7 +28,7 @@ func telemetryKeys() []Key {
 			"In how many records without a trace one begins a trace, on average; records that bring a trace go on in it.").derived("OTEL_TRACES_SAMPLER, or 1000"),
 		one("telemetry.trace_limit", oneIn, "100", func(c *Config) *int { return &c.Telemetry.TraceLimit },
 			"How many traces begin so in a second at most, in the whole process."),
-		one("telemetry.time_one_in", oneIn, "256", func(c *Config) *int { return &c.Telemetry.TimeOneIn },
+		one("telemetry.time_one_in", oneIn, "1024", func(c *Config) *int { return &c.Telemetry.TimeOneIn },
 			"In how many records the time of one is measured, on average."),
 	}
 }

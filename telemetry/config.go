@@ -59,7 +59,7 @@ type Config struct {
 	// TraceLimit bounds how many traces begin so in a second, all tasks of the process together: what a trace costs does not
 	// depend on how many records there are. Negative: nothing bounds it. Default 100.
 	TraceLimit int
-	// TimeOneIn is in how many records the time of one is measured. Negative: of none. Default 256.
+	// TimeOneIn is in how many records the time of one is measured. Negative: of none. Default 1024.
 	TimeOneIn int
 	// MetricInterval is how often metrics are pushed. Default: OTEL_METRIC_EXPORT_INTERVAL, or else a minute.
 	MetricInterval time.Duration
@@ -78,7 +78,7 @@ type Config struct {
 const (
 	defaultTraceOneIn = 1000
 	defaultTraceLimit = 100
-	defaultTimeOneIn  = 256
+	defaultTimeOneIn  = 1024
 )
 
 // withDefaults fills in what is not set, from the environment first. The error has all mistakes.
