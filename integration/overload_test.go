@@ -227,17 +227,24 @@ func (o *overloaded) plot() string {
 				highest = max(highest, v(&o.samples[i]))
 			}
 		}
-		for i := range o.samples[1:] {
-			if s := &o.samples[i]; s.slow {
-				fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.2f" height="%d" fill="#fff0d0"/>`, x(s), top, x(&o.samples[i+1])-x(s)+0.5, height)
+		for from, i := 0, 0; i < len(o.samples); i++ { // one rectangle for each stretch of overload
+			if s := &o.samples[i]; !s.slow || i == len(o.samples)-1 {
+				if i > from {
+					fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="#fff0d0"/>`, x(&o.samples[from]), top, x(s)-x(&o.samples[from]), height)
+				}
+				from = i + 1
 			}
 		}
 		fmt.Fprintf(&b, `<text x="%d" y="%.1f">%s</text><text x="5" y="%.1f">%.0f</text><text x="5" y="%.1f">0</text>`, left, top-8, title, top+10, highest, top+height)
 		fmt.Fprintf(&b, `<rect x="%d" y="%.1f" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n", left, top, width-left-10, height)
 		for n, v := range values {
 			b.WriteString(`<polyline fill="none" stroke="` + colors[n] + `" points="`)
-			for i := range o.samples {
-				fmt.Fprintf(&b, "%.1f,%.1f ", x(&o.samples[i]), top+height-v(&o.samples[i])/highest*height)
+			for i := 0; i < len(o.samples); {
+				at, most := int(x(&o.samples[i])), 0.0 // the largest value of each pixel
+				for ; i < len(o.samples) && int(x(&o.samples[i])) == at; i++ {
+					most = max(most, v(&o.samples[i]))
+				}
+				fmt.Fprintf(&b, "%d,%.1f ", at, top+height-most/highest*height)
 			}
 			b.WriteString(`"/>` + "\n")
 		}
