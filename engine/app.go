@@ -160,6 +160,9 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	if err := a.checkRights(ctx); err != nil {
 		return closing, err
 	}
+	if err := a.openSerdes(ctx); err != nil {
+		return closing, fmt.Errorf("engine: %w", err)
+	}
 	if a.plan, err = a.planTopics(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}

@@ -223,7 +223,7 @@ func (w *worker) startTask(o *opening) error {
 	t, err := task.New(task.Config{
 		Plan: w.app.plan, SubTopology: o.sub, Partition: r.id.Partition, Stores: o.partitions, Globals: w.app.globalRows,
 		Budget: w.budget, Collector: w.out, FindPartitions: w.app.findPartitions,
-		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata, Wake: w.wake, OnFailure: w.app.onFailure,
+		WallClock: func() int64 { return time.Now().UnixMilli() }, MaxIdleMs: idle, Metadata: metadata, Wake: w.wake, Waits: true, OnFailure: w.app.onFailure,
 		Watch: w.app.cfg.Watch,
 	})
 	if err != nil {

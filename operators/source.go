@@ -37,6 +37,11 @@ type Source interface {
 	Extracts() bool
 	// Timestamp is when a record happened. It must be called before Process; the record is decoded only once.
 	Timestamp(in *Input, o Origin, partitionTime int64) int64
+	// Waits reports whether [Source.Wait] may have to wait for a record.
+	Waits() bool
+	// Wait is nil if a record can be decoded at once. Otherwise its serdes are fetching what they need for that, and the channel
+	// is closed when they are done; then it is to be asked again.
+	Wait(in *Input) <-chan struct{}
 	// Process decodes a record and forwards it.
 	Process(in *Input) error
 }
@@ -53,8 +58,9 @@ func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable 
 		next = hooked(h, next)
 	}
 	carriesNull := serde.IsNull(v) != nil
+	waitKey, waitValue := serde.WaiterOf(k), serde.WaiterOf(v)
 	return func() Source {
-		return &source[K, V]{c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}
+		return &source[K, V]{waitKey: waitKey, waitValue: waitValue, c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}
 	}
 }
 
@@ -69,6 +75,22 @@ type source[K, V any] struct {
 	ahead       Record[K, V] // decoded for the extractor
 	decoded     int64        // offset of ahead, or NoTime
 	failure     error        // of the extractor, for the record at offset decoded
+	// of the serdes; nil if they never wait
+	waitKey, waitValue serde.Waiter
+}
+
+func (s *source[K, V]) Waits() bool { return s.waitKey != nil || s.waitValue != nil }
+
+func (s *source[K, V]) Wait(in *Input) <-chan struct{} {
+	if s.waitKey != nil && in.Key != nil {
+		if missing := s.waitKey.Wait(in.Key); missing != nil {
+			return missing
+		}
+	}
+	if s.waitValue != nil && in.Value != nil {
+		return s.waitValue.Wait(in.Value)
+	}
+	return nil
 }
 
 func (s *source[K, V]) Extracts() bool { return s.extract != nil }

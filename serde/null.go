@@ -49,6 +49,9 @@ type nullableKey[T any] struct {
 	PartitionKeyer
 }
 
+// Unwrap implements [Wrapper].
+func (n nullable[T]) Unwrap() any { return n.s }
+
 func (n nullable[T]) IsNull(v Optional[T]) bool {
 	return !v.OK || n.inner != nil && n.inner.IsNull(v.Value)
 }
@@ -93,6 +96,9 @@ type pointerKey[T any] struct {
 	pointer[T]
 	PartitionKeyer
 }
+
+// Unwrap implements [Wrapper].
+func (p pointer[T]) Unwrap() any { return p.s }
 
 func (p pointer[T]) IsNull(v *T) bool {
 	return v == nil || p.inner != nil && p.inner.IsNull(*v)

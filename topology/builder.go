@@ -155,8 +155,18 @@ func checkName(name string) error {
 	return nil
 }
 
-// needSerdes reports types of a stream for which the operator needs serdes that nobody gave.
+// needSerdes is readsWith for an operator that writes with the serdes, or keeps something in a store: they are opened first.
 func needSerdes[K, V any](b *Builder, n *graph.Node, k serde.Serde[K], v serde.Serde[V]) {
+	readsWith(b, n, k, v)
+	for _, s := range []any{k, v} {
+		if o := serde.OpenerOf(s); o != nil && !slices.Contains(b.g.Openers, o) {
+			b.g.Openers = append(b.g.Openers, o)
+		}
+	}
+}
+
+// readsWith reports types of a stream for which the operator needs serdes that nobody gave.
+func readsWith[K, V any](b *Builder, n *graph.Node, k serde.Serde[K], v serde.Serde[V]) {
 	if k == nil {
 		b.fail("operator %q needs a serde for keys of type %s, which has no default: use WithSerdes or StoreSerdes", n.Name, typeName[K]())
 	}

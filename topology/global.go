@@ -103,7 +103,7 @@ func global[K, V, K2, V2 any](b *Builder, topic, what, store string, o storeOpti
 	b.g.Globals = append(b.g.Globals, g)
 	n := b.globalNode(g, "source")
 	n.Source = src
-	needSerdes(b, n, k, v)
+	readsWith(b, n, k, v)
 	needSerdes(b, n, rowKeys, rowValues)
 	n.Make = func(in *graph.Instance) any {
 		return operators.Read(in.Context(n), k, v, o.source.undecodable, nil, graph.Next[K, V](in, n))

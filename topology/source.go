@@ -256,7 +256,7 @@ func shared(a, b *graph.Source) string {
 func source[K, V any](b *Builder, src *graph.Source, name string, o sourceOptions, k serde.Serde[K], v serde.Serde[V]) *graph.Node {
 	n := b.node("source", name)
 	n.Source = src
-	needSerdes(b, n, k, v)
+	readsWith(b, n, k, v)
 	n.Policy = o.policy
 	unretried(b, n, "what is wrong with the bytes of a topic stays wrong")
 	extract, ok := o.extract.(operators.TimestampExtractor[K, V])

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
 )
 
@@ -20,6 +21,7 @@ type Topology struct {
 	CoPartitions  []CoPartition
 	Wrappers      []operators.Wrapper // of every operator, the outermost first
 	Policy        *operators.Policy   // of the operators that have none of their own; nil: fail
+	Openers       []serde.Opener      // serdes that operators write with, which are opened before anything runs
 	SubTopologies []*SubTopology
 }
 

@@ -15,6 +15,8 @@ type importRow struct {
 // importTable is the plan of the dependencies, the lowest package first.
 var importTable = []importRow{
 	{"serde", "", ""},
+	{"serde/registry", "serde", "serde/registry/registrytest"},
+	{"serde/registry/registrytest", "", ""},
 	{"pipes", "", ""},
 	{"pipes/pipetest", "pipes", ""},
 	{"internal/document", "", ""},
@@ -62,6 +64,7 @@ var thirdPartyTable = []thirdPartyRow{
 	{"github.com/RaduBerinde/btreemap", "state", ""},
 	{"pgregory.net/rapid", "state/storetest", ""},
 	{"github.com/twmb/franz-go", "engine", ""},
+	{"github.com/twmb/franz-go/pkg/sr", "serde/registry serde/registry/registrytest", "the registry of tests is in the process"},
 	{"github.com/google/uuid", "engine", ""},
 	{"go.opentelemetry.io", "telemetry", ""},
 	{"github.com/prometheus/client_golang", "telemetry", ""},

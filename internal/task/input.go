@@ -13,6 +13,7 @@ type input struct {
 	topic     string
 	sources   []operators.Source
 	extracts  operators.Source  // the one of sources that has an extractor, or nil
+	waits     []operators.Source // those that may have to wait before they can decode
 	ring      []operators.Input // its length is 0 or a power of two
 	head, n   int
 	bytes     int64
@@ -24,6 +25,9 @@ type input struct {
 	internal bool    // it is of this topology, so traces do not begin there
 	polls    []fetch // that what is buffered came with, oldest first; empty without a tracer
 
+	admitted bool            // the head can be decoded
+	missing  <-chan struct{} // what the head waits for before it can be decoded, nil if nothing
+
 	extracted     bool  // the head's timestamp is what the extractor said
 	time          int64 // largest timestamp of a record processed, or NoTime
 	committedTime int64 // time at the last commit
@@ -31,8 +35,11 @@ type input struct {
 
 // connect gives an input to the sources of its topic.
 func (in *input) connect(sources []operators.Source) {
-	in.sources, in.extracts = sources, nil
+	in.sources, in.extracts, in.waits = sources, nil, nil
 	for _, s := range sources {
+		if s.Waits() {
+			in.waits = append(in.waits, s)
+		}
 		if s.Extracts() {
 			in.extracts = s
 		}
@@ -49,10 +56,38 @@ func (in *input) read(r *operators.Input) error {
 	return nil
 }
 
+// admit asks the sources whether they can decode the records that are next. A record that has to wait holds its task up, as
+// others may not be older, and nothing else: no task of another partition.
+func (t *Task) admit() {
+	for _, in := range t.inputs {
+		if len(in.waits) == 0 || in.n == 0 || in.admitted {
+			continue
+		}
+		if in.missing != nil {
+			select {
+			case <-in.missing:
+			default:
+				continue
+			}
+		}
+		in.missing = nil
+		for _, s := range in.waits {
+			if in.missing = s.Wait(&in.ring[in.head]); in.missing != nil {
+				go func(missing <-chan struct{}) {
+					<-missing
+					t.cfg.Wake()
+				}(in.missing)
+				break
+			}
+		}
+		in.admitted = in.missing == nil
+	}
+}
+
 // extract asks the extractors for the timestamps of the records that are next, as the choice among them depends on those.
 func (t *Task) extract() {
 	for _, in := range t.inputs {
-		if in.extracts == nil || in.extracted || in.n == 0 {
+		if in.extracts == nil || in.extracted || in.n == 0 || in.missing != nil {
 			continue
 		}
 		head := &in.ring[in.head]
@@ -124,7 +159,7 @@ func (in *input) pop() *operators.Input {
 	in.head = (in.head + 1) & (len(in.ring) - 1)
 	in.n--
 	in.bytes -= sizeOf(&in.last)
-	in.extracted = false
+	in.extracted, in.admitted = false, false
 	return &in.last
 }
 
@@ -140,6 +175,7 @@ func (in *input) reset() {
 	in.ring, in.head, in.n, in.bytes = nil, 0, 0, 0
 	in.position, in.end = in.committed, unknown
 	in.extracted, in.time, in.polls = false, in.committedTime, nil
+	in.admitted, in.missing = false, nil
 }
 
 func sizeOf(r *operators.Input) int64 {
@@ -162,6 +198,8 @@ func (t *Task) choose() *input {
 	empty := false
 	for _, in := range t.inputs {
 		switch {
+		case in.missing != nil:
+			return nil
 		case in.n == 0:
 			empty = true
 		case best == nil || in.ring[in.head].Timestamp < best.ring[best.head].Timestamp:
@@ -209,6 +247,9 @@ func (t *Task) Ready() bool {
 		return true
 	}
 	t.nowMs = t.cfg.WallClock()
+	if t.waiting {
+		t.admit()
+	}
 	return t.choose() != nil
 }
 

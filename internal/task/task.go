@@ -49,6 +49,9 @@ type Config struct {
 	// Wake is called by any goroutine when the task has something to do that it had not before; see [Task.Busy]. Nil: nobody
 	// waits for that.
 	Wake func()
+	// Waits lets records whose serdes fetch something first wait for that while other tasks go on; Wake, which it needs, says when.
+	// Without it the serdes wait by themselves.
+	Waits bool
 	// OnFailure is told what operators failed for and what was done about it, on the task's goroutine. It must not wait. Nil:
 	// nobody.
 	OnFailure func(e *operators.Error, o operators.Outcome)
@@ -73,8 +76,8 @@ type Task struct {
 	idle    idleness
 	touched bool // something happened since the last commit
 	commit  bool // user code asked for a commit
-	// extracting says that a source has an extractor of timestamps.
-	extracting bool
+	// extracting says that a source has an extractor of timestamps, waiting that one may have to wait before it can decode.
+	extracting, waiting bool
 	restored   int64
 	logs       bool // a store has a changelog, which keeps the task's time too
 	stats      stats
@@ -134,6 +137,7 @@ func (t *Task) instantiate() (err error) {
 	for _, in := range t.inputs {
 		in.connect(t.in.Inputs[in.topic])
 		t.extracting = t.extracting || in.extracts != nil
+		t.waiting = t.waiting || len(in.waits) > 0 && t.cfg.Waits
 	}
 	return nil
 }
@@ -183,6 +187,9 @@ func (t *Task) Process(limit int) (n int, err error) {
 				return n, t.scope.Failed(err)
 			}
 			return n + 1, nil
+		}
+		if t.waiting {
+			t.admit()
 		}
 		if t.extracting {
 			t.extract()
