@@ -13,6 +13,7 @@ import (
 
 	"github.com/rivusio/rivusio/admin"
 	"github.com/rivusio/rivusio/engine"
+	"github.com/rivusio/rivusio/serde/registry"
 	"github.com/rivusio/rivusio/telemetry"
 )
 
@@ -31,13 +32,16 @@ type Config struct {
 	Admin *admin.Config
 	// Telemetry is what is exported, but for what only code can give.
 	Telemetry telemetry.Config
+	// Registry is how the schema registry is reached; nil if there is none.
+	Registry *registry.Config
 
-	admin  adminKeys
-	tls    tlsKeys
-	sasl   saslKeys
-	now    func() *tls.Config // of TLS
-	values map[string]given
-	bad    map[string]bool // keys whose value is a mistake by itself
+	admin    adminKeys
+	tls      tlsKeys
+	sasl     saslKeys
+	registry registryKeys
+	now      func() *tls.Config // of TLS
+	values   map[string]given
+	bad      map[string]bool // keys whose value is a mistake by itself
 }
 
 // Log is how a processor logs.
@@ -116,7 +120,7 @@ func Load(s Sources) (*Config, error) {
 			l.fail(v.Source, "%s: %w", k.Name, err)
 		}
 	}
-	for _, mistake := range slices.Concat(c.finishTLS(), c.finishSASL(), c.finishAdmin(), c.checkBounds()) {
+	for _, mistake := range slices.Concat(c.finishTLS(), c.finishSASL(), c.finishAdmin(), c.finishRegistry(), c.checkBounds()) {
 		l.fail(c.values[mistake.key].Source, "%s: %w", mistake.key, mistake.err)
 	}
 	if len(l.mistakes) > 0 {

@@ -59,7 +59,7 @@ func samples(t testing.TB) map[string]sample {
 	cert, key := certificate(t)
 	tls, scram := "RIVUSIO_TLS_ENABLED=true", "RIVUSIO_SASL_MECHANISM=SCRAM-SHA-256"
 	user, password := "RIVUSIO_SASL_USER=bob", "RIVUSIO_SASL_PASSWORD=hush"
-	bearer := "RIVUSIO_SASL_MECHANISM=OAUTHBEARER"
+	bearer, urls := "RIVUSIO_SASL_MECHANISM=OAUTHBEARER", "RIVUSIO_REGISTRY_URLS=http://one:8081"
 	return map[string]sample{
 		"brokers":                  {value: "kafka-1:9093,kafka-2:9093"},
 		"topology":                 {value: "orders"},
@@ -116,6 +116,18 @@ func samples(t testing.TB) map[string]sample {
 		"admin.tls_cert_file":      {cert, []string{"RIVUSIO_ADMIN_TLS_KEY_FILE=" + key}},
 		"admin.tls_key_file":       {key, []string{"RIVUSIO_ADMIN_TLS_CERT_FILE=" + cert}},
 		"admin.profiling":          {value: "off"},
+		"registry.urls":            {value: "http://one:8081,https://two"},
+		"registry.user":            {"alice", []string{urls, "RIVUSIO_REGISTRY_PASSWORD=hush"}},
+		"registry.password":        {"hush", []string{urls, "RIVUSIO_REGISTRY_USER=bob"}},
+		"registry.password_file":   {write(t, "registry-password", "from the file\n"), []string{urls, "RIVUSIO_REGISTRY_USER=bob"}},
+		"registry.token":           {"hush", []string{urls}},
+		"registry.token_file":      {write(t, "registry-token", "from the file"), []string{urls}},
+		"registry.ca_file":         {cert, []string{urls}},
+		"registry.cert_file":       {cert, []string{urls, "RIVUSIO_REGISTRY_KEY_FILE=" + key}},
+		"registry.key_file":        {key, []string{urls, "RIVUSIO_REGISTRY_CERT_FILE=" + cert}},
+		"registry.subjects":        {"record", []string{urls}},
+		"registry.auto_register":   {"true", []string{urls}},
+		"registry.timeout":         {"3s", []string{urls}},
 		"log.level":                {value: "debug"},
 		"log.format":               {value: "json"},
 
@@ -180,6 +192,16 @@ func fingerprint(t testing.TB, c *config.Config) string {
 				t.Error(err)
 			}
 			parts = append(parts, fmt.Sprintf("%x", cert.Certificate[0][:16]))
+		}
+	}
+	if r := c.Registry; r != nil {
+		parts = append(parts, fmt.Sprint("registry ", r.URLs, r.Username, r.Password, r.Strategy, r.AutoRegister, r.Timeout))
+		if r.Token != nil {
+			token, err := r.Token()
+			parts = append(parts, fmt.Sprint(token, err))
+		}
+		if r.TLS != nil {
+			parts = append(parts, fmt.Sprint(r.TLS.RootCAs != nil, r.TLS.GetClientCertificate != nil))
 		}
 	}
 	if a := c.Admin; a != nil {

@@ -14,7 +14,7 @@ import (
 
 // Keys are all keys, in the order of the reference. The slice is shared and must not be changed.
 var Keys = sync.OnceValue(func() []Key {
-	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), backpressureTable(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), logKeys(), telemetryKeys())
+	return slices.Concat(processKeys(), commitKeys(), memoryKeys(), inputKeys(), backpressureTable(), groupKeys(), topicKeys(), tlsTable(), saslTable(), adminTable(), registryTable(), logKeys(), telemetryKeys())
 })
 
 func processKeys() []Key {

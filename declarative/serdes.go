@@ -29,6 +29,9 @@ type keyed struct {
 	windows serde.Serde[windows.Keyed[any]]
 }
 
+// Unwrap implements [serde.Wrapper].
+func (s keyed) Unwrap() any { return s.windows }
+
 // IsNull implements [serde.Nuller].
 func (keyed) IsNull(v any) bool { return v == nil }
 
@@ -95,6 +98,9 @@ type dynamic[T any] struct {
 	to   func(any) (T, bool)
 	from func(T) any
 }
+
+// Unwrap implements [serde.Wrapper].
+func (d *dynamic[T]) Unwrap() any { return d.base }
 
 // IsNull implements [serde.Nuller].
 func (d *dynamic[T]) IsNull(v any) bool { return v == nil }

@@ -43,6 +43,9 @@ func newBaseKey[K any](s serde.Serde[K], windowBytes int) baseKey[K] {
 	return baseKey[K]{s, serde.PartitionKey(s), windowBytes}
 }
 
+// Unwrap implements serde.Wrapper: the base key comes first.
+func (k baseKey[K]) Unwrap() any { return k.s }
+
 // PartitionKey returns the bytes of the base key, or of the part of it that decides. What is too short to be a windowed key
 // is returned whole.
 func (k baseKey[K]) PartitionKey(encoded []byte) []byte {

@@ -40,7 +40,7 @@ var importTable = []importRow{
 	{"engine", "internal/task internal/graph internal/assign internal/faults topology operators state", "topology/topologytest"},
 	{"telemetry", "engine operators state", "serde topology topology/topologytest windows"},
 	{"admin", "engine topology operators", ""},
-	{"config", "engine telemetry admin", ""},
+	{"config", "engine telemetry admin serde/registry", ""},
 	{"internal/deployment", "telemetry", ""},
 	{".", "*", ""},
 	{"examples/...", "*", ""},

@@ -34,8 +34,12 @@ func New(c Config) (*Client, error) {
 		sr.HTTPClient(&http.Client{Timeout: c.Timeout, Transport: limited{transport, c.MaxSchemaBytes}}),
 	}
 	switch {
-	case c.Token != "":
-		opts = append(opts, sr.BearerToken(c.Token))
+	case c.Token != nil:
+		opts = append(opts, sr.PreReq(func(r *http.Request) error {
+			token, err := c.Token()
+			r.Header.Set("Authorization", "Bearer "+token)
+			return err
+		}))
 	case c.Username != "":
 		opts = append(opts, sr.BasicAuth(c.Username, c.Password))
 	}

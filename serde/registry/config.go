@@ -14,9 +14,10 @@ import (
 type Config struct {
 	// URLs are the servers of the registry, http or https; the first that answers is asked.
 	URLs []string
-	// Username and Password are for basic authentication, Token for bearer authentication. At most one of the two.
+	// Username and Password are for basic authentication, Token for bearer authentication, asked before each request. At most one
+	// of the two.
 	Username, Password string
-	Token              string
+	Token              func() (string, error)
 	// TLS is for https. Default: that of the system.
 	TLS *tls.Config
 	// Strategy is how subjects are named. Default [TopicName].
@@ -50,7 +51,7 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("registry: %q is not a URL such as http://localhost:8081", s))
 		}
 	}
-	if c.Token != "" && (c.Username != "" || c.Password != "") {
+	if c.Token != nil && (c.Username != "" || c.Password != "") {
 		errs = append(errs, errors.New("registry: there is a Token, and a Username or Password: want one of them"))
 	}
 	if c.Username == "" && c.Password != "" {
@@ -61,8 +62,9 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("registry: %s is negative", name))
 		}
 	}
-	if c.Strategy == nil {
-		c.Strategy = TopicName
+	c.Strategy = cmp.Or(c.Strategy, TopicName)
+	if c.Strategy != TopicName && c.Strategy != RecordName && c.Strategy != TopicRecordName {
+		errs = append(errs, fmt.Errorf("registry: Strategy %q is not %s, %s or %s", c.Strategy, TopicName, RecordName, TopicRecordName))
 	}
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
 	c.Patience = cmp.Or(c.Patience, time.Minute)
@@ -74,28 +76,27 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// Strategy names the subject of what is written to a topic. record is the full name of its type: of an Avro record, of a
-// Protobuf message, the title of a JSON Schema; "" if it has none.
-type Strategy func(topic, record string, key bool) (string, error)
+// Strategy is how the subject is named of what is written to a topic.
+type Strategy string
 
-// TopicName names subjects TOPIC-key and TOPIC-value: each topic has one type.
-func TopicName(topic, _ string, key bool) (string, error) {
-	if key {
+// The strategies of Confluent's serializers.
+const (
+	TopicName       Strategy = "topic"        // TOPIC-key and TOPIC-value: each topic has one type
+	RecordName      Strategy = "record"       // the name of the type ([Schema].Name), in all topics
+	TopicRecordName Strategy = "topic-record" // TOPIC-RECORD: a topic may have several types
+)
+
+// subject names the subject for a topic.
+func (s Strategy) subject(topic, record string, key bool) (string, error) {
+	switch {
+	case s != TopicName && record == "":
+		return "", fmt.Errorf("registry: the schema for topic %q has no name for a subject to be called by", topic)
+	case s == RecordName:
+		return record, nil
+	case s == TopicRecordName:
+		return topic + "-" + record, nil
+	case key:
 		return topic + "-key", nil
 	}
 	return topic + "-value", nil
-}
-
-// RecordName names subjects after the type: it is the same in all topics.
-func RecordName(topic, record string, _ bool) (string, error) {
-	if record == "" {
-		return "", fmt.Errorf("registry: the schema for topic %q has no name for a subject to be called by", topic)
-	}
-	return record, nil
-}
-
-// TopicRecordName names subjects TOPIC-RECORD: a topic may have several types.
-func TopicRecordName(topic, record string, key bool) (string, error) {
-	name, err := RecordName(topic, record, key)
-	return topic + "-" + name, err
 }

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -155,6 +156,26 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// Without a schema of its own a serde reads each value by its own schema and writes with the latest one.
+func TestLatest(t *testing.T) {
+	r := registrytest.New(t, nil)
+	first := r.Register(t, "orders-value", sr.Schema{Schema: `"v1"`})
+	second := r.Register(t, "orders-value", sr.Schema{Schema: `"v2"`})
+	c := client(t, r, registry.Config{})
+	s := registry.Latest(c, "orders-value", func(s registry.Schema) (registry.Format[string], error) {
+		return text{strings.Trim(s.Text, `"`)}, nil
+	})
+	if v, err := s.Decode(fmt.Appendf(nil, "\x00\x00\x00\x00%cv1:a", first)); v != "a" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	if b, err := s.Append(nil, "b"); string(b) != fmt.Sprintf("\x00\x00\x00\x00%cv2:b", second) || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := registry.Latest(c, "nobody", func(registry.Schema) (registry.Format[string], error) { return text{}, nil }).Append(nil, "x"); err == nil || !strings.Contains(err.Error(), `subject "nobody"`) {
+		t.Error(err)
+	}
+}
+
 // Subjects are named as the strategy says.
 func TestStrategies(t *testing.T) {
 	r := registrytest.New(t, nil)
@@ -171,6 +192,29 @@ func TestStrategies(t *testing.T) {
 		if value := registry.Value(c, "orders", text{"v1"}).(*registry.Serde[string]).Subject(); key != s.key || value != s.value {
 			t.Errorf("%s: %s and %s", name, key, value)
 		}
+	}
+}
+
+// Requests are authenticated, by a token that is asked for each time.
+func TestAuthentication(t *testing.T) {
+	r := registrytest.New(t, nil)
+	id := r.Register(t, "v1", sr.Schema{Schema: `"v1"`})
+	r.Require("Bearer second")
+	tokens := []string{"first", "second"}
+	c := client(t, r, registry.Config{Token: func() (string, error) {
+		token := tokens[0]
+		tokens = tokens[min(1, len(tokens)-1):]
+		return token, nil
+	}})
+	if s, err := c.Schema(t.Context(), id); s.Text != `"v1"` || err != nil {
+		t.Error(s, err)
+	}
+	r.Require("Basic " + base64.StdEncoding.EncodeToString([]byte("u:p")))
+	if s, err := client(t, r, registry.Config{Username: "u", Password: "p"}).Schema(t.Context(), id); s.Text != `"v1"` || err != nil {
+		t.Error(s, err)
+	}
+	if _, err := client(t, r, registry.Config{}).ID(t.Context(), "v1", text{"v1"}.Schema()); err == nil || !strings.Contains(err.Error(), "who are you") {
+		t.Error(err)
 	}
 }
 
@@ -243,11 +287,13 @@ func TestManyUnknownIDs(t *testing.T) {
 
 // The configuration's mistakes are told at once.
 func TestConfig(t *testing.T) {
+	token := func() (string, error) { return "t", nil }
 	for want, c := range map[string]registry.Config{
 		"URLs is empty":        {},
 		`"x" is not a URL`:     {URLs: []string{"x"}},
-		"want one of them":     {URLs: []string{"http://a"}, Token: "t", Username: "u"},
+		"want one of them":     {URLs: []string{"http://a"}, Token: token, Username: "u"},
 		"without a Username":   {URLs: []string{"http://a"}, Password: "p"},
+		`"x" is not topic, re`: {URLs: []string{"http://a"}, Strategy: "x"},
 		"Timeout is negative":  {URLs: []string{"http://a"}, Timeout: -1},
 		"MaxSchemas is negati": {URLs: []string{"http://a"}, MaxSchemas: -1},
 	} {

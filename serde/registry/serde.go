@@ -14,14 +14,15 @@ import (
 const headerBytes = 5
 
 // Serde writes and reads the keys or the values of a topic in the wire format of Confluent's registry: a byte 0, the id of the
-// schema in four bytes, and the payload. Make one with [Key] or [Value]. It implements serde.Serde, and serde.Opener and
+// schema in four bytes, and the payload. Make one with [Key], [Value] or [In]. It implements serde.Serde, and serde.Opener and
 // serde.Waiter, so a topology waits for a schema without holding up other partitions.
 //
 // What was written by any schema that the format can read is decoded; what is written has the format's own schema, whose id
 // Open looks for.
 type Serde[T any] struct {
 	c       *Client
-	f       Format[T]
+	f       Format[T]                       // of what is written; nil before Open if it is that of the subject
+	of      func(Schema) (Format[T], error) // not nil if the schemas are those of the registry
 	subject string
 	err     error // of the subject's name
 
@@ -54,20 +55,48 @@ func newSerde[T any](c *Client, topic string, f Format[T], key bool) serde.Serde
 	}
 	s := &Serde[T]{c: c, f: f}
 	s.readers.max = c.cfg.MaxSchemas
-	s.subject, s.err = c.cfg.Strategy(topic, f.Schema().Name, key)
+	s.subject, s.err = c.cfg.Strategy.subject(topic, f.Schema().Name, key)
 	return s
+}
+
+// In is the serde of keys or values whose schema lies in a subject of any name. nil if f is nil, which a topology refuses.
+func In[T any](c *Client, subject string, f Format[T]) serde.Serde[T] {
+	if c == nil || f == nil {
+		return nil
+	}
+	s := &Serde[T]{c: c, f: f, subject: subject}
+	s.readers.max = c.cfg.MaxSchemas
+	return s
+}
+
+// Latest is the serde of keys or values without a schema of their own: they are read by the schema that they were written with, and
+// written with the latest one that the subject has when the serde is opened. of makes the format of a schema. nil if of is nil, which
+// a topology refuses.
+func Latest[T any](c *Client, subject string, of func(Schema) (Format[T], error)) serde.Serde[T] {
+	if c == nil || of == nil {
+		return nil
+	}
+	s := &Serde[T]{c: c, of: of, subject: subject}
+	s.readers.max = c.cfg.MaxSchemas
+	return s
+}
+
+// Subject names the subject of the keys or the values of a topic, by the client's strategy. record is the name of the type.
+func (c *Client) Subject(topic, record string, key bool) (string, error) {
+	return c.cfg.Strategy.subject(topic, record, key)
 }
 
 // Subject is where the schema of what is written is looked for.
 func (s *Serde[T]) Subject() string { return s.subject }
 
-// Schema is the schema of what is written.
-func (s *Serde[T]) Schema() Schema { return s.f.Schema() }
-
-// Check asks the registry whether the subject would take the schema.
+// Check asks the registry whether the subject would take the schema of what is written. One that comes from there is taken.
 func (s *Serde[T]) Check(ctx context.Context) error {
-	if s.err != nil {
+	switch {
+	case s.err != nil:
 		return s.err
+	case s.of != nil:
+		_, _, err := s.c.Latest(ctx, s.subject)
+		return err
 	}
 	return s.c.Check(ctx, s.subject, s.f.Schema())
 }
@@ -84,11 +113,26 @@ func (s *Serde[T]) Open(ctx context.Context) error {
 	if s.id.Load() != 0 {
 		return nil
 	}
-	id, err := s.c.ID(ctx, s.subject, s.f.Schema())
+	id, err := s.find(ctx)
 	if err == nil {
 		s.id.Store(int64(id))
 	}
 	return err
+}
+
+// find finds the id of what is written, and its format if that comes from the registry.
+func (s *Serde[T]) find(ctx context.Context) (int, error) {
+	if s.of == nil {
+		return s.c.ID(ctx, s.subject, s.f.Schema())
+	}
+	schema, id, err := s.c.Latest(ctx, s.subject)
+	if err != nil {
+		return 0, err
+	}
+	if s.f, err = s.of(schema); err != nil {
+		return 0, &SubjectError{Subject: s.subject, Err: err}
+	}
+	return id, nil
 }
 
 // Append implements serde.Serde. Before Open it opens the serde, and waits for that.
@@ -167,7 +211,7 @@ func (s *Serde[T]) readerOf(id int) (func([]byte) (T, error), error) {
 	}
 	e, first := s.readers.get(id)
 	if first {
-		read, err := s.f.Reader(schema)
+		read, err := s.formatOf(schema)
 		if err != nil {
 			err = fmt.Errorf("registry: schema %d: %w", id, err)
 		}
@@ -175,6 +219,18 @@ func (s *Serde[T]) readerOf(id int) (func([]byte) (T, error), error) {
 	}
 	<-e.done
 	return s.use(id, e)
+}
+
+// formatOf makes the function that decodes what was written by a schema.
+func (s *Serde[T]) formatOf(schema Schema) (func([]byte) (T, error), error) {
+	if s.of == nil {
+		return s.f.Reader(schema)
+	}
+	f, err := s.of(schema)
+	if err != nil {
+		return nil, err
+	}
+	return f.Reader(schema)
 }
 
 // use remembers the reader of an entry that is done.

@@ -25,6 +25,7 @@ type Registry struct {
 	failing  int // requests that are answered with 500
 	requests map[string]int
 	held     chan struct{} // requests wait until it is closed; nil: they do not
+	required string        // header Authorization; "": none
 }
 
 // New starts a registry, which ends with the test. compatible says whether what was written by the second schema can be read by the
@@ -56,6 +57,13 @@ func (r *Registry) Fail(n int) {
 	r.failing = n
 }
 
+// Require lets only requests pass whose header Authorization is so.
+func (r *Registry) Require(authorization string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.required = authorization
+}
+
 // Hold lets requests wait until release is called.
 func (r *Registry) Hold() (release func()) {
 	held := make(chan struct{})
@@ -81,6 +89,7 @@ func (r *Registry) intercept(w http.ResponseWriter, req *http.Request) bool {
 	r.mu.Lock()
 	r.requests[req.Method+" "+req.URL.Path]++
 	fails, held := r.failing > 0, r.held
+	refused := r.required != "" && req.Header.Get("Authorization") != r.required
 	if fails {
 		r.failing--
 	}
@@ -94,6 +103,10 @@ func (r *Registry) intercept(w http.ResponseWriter, req *http.Request) bool {
 	}
 	if fails {
 		http.Error(w, `{"error_code":50001,"message":"the test wants this to fail"}`, http.StatusInternalServerError)
+		return true
+	}
+	if refused {
+		http.Error(w, `{"error_code":40101,"message":"who are you"}`, http.StatusUnauthorized)
 		return true
 	}
 	return req.Method == http.MethodPost && r.compatible != nil && r.refuse(w, req)
