@@ -94,7 +94,7 @@ streams:
       - to: out
 `
 	in := strings.Repeat("1\n", 1000)
-	code, out, errs := piped(in, writeFile(t, "hostile.yaml", strings.Replace(steps, "second}", "second, on_error: skip}", 1)), "--plugins", folder, "--output", "value")
+	code, out, errs := piped(in, writeFile(t, "hostile.yaml", strings.Replace(steps, "second}", "second}\n        on_error: skip", 1)), "--plugins", folder, "--output", "value")
 	// Each instance gives one answer and breaks at its second message; which message is whose depends on how many there are.
 	written := strings.Count(out, "1\n")
 	want := fmt.Sprintf("processor: dropped by operator \"hostile\", failed: %d\n", 1000-written)

@@ -24,8 +24,9 @@ streams:
   bad:
     from: good
     steps:
-      - through: {pipe: second, on_error: skip}
+      - through: {pipe: second}
         name: hostile
+        on_error: skip
       - to: hostile-plugin-rest
 `
 
@@ -65,7 +66,7 @@ func TestHostilePluginOnKafka(t *testing.T) {
 		t.Errorf("%d of %d records came through the plugin: it was not hostile, or never answered", n, records)
 	}
 
-	k.must("write the file", os.WriteFile(file, []byte(strings.Replace(hostileTopology, ", on_error: skip", "", 1)), 0o600))
+	k.must("write the file", os.WriteFile(file, []byte(strings.Replace(hostileTopology, "        on_error: skip\n", "", 1)), 0o600))
 	k.produce(batch[:100]...)
 	p.start()
 	if code := p.exit(time.Minute); code != 1 {
