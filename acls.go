@@ -32,7 +32,7 @@ data. They depend on guarantee and require_topics; no cluster is asked.`,
 			if err != nil {
 				return err
 			}
-			t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, selected(c), slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

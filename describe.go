@@ -22,7 +22,7 @@ func (p *program) describeCommand() *cobra.Command {
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, done, err := p.chosen(cmd, args, name, pluginFolder(cmd), slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, selection{topology: name, plugins: pluginFolder(cmd)}, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

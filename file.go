@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rivusio/rivusio/config"
 	"github.com/rivusio/rivusio/declarative"
 	"github.com/rivusio/rivusio/plugins"
+	"github.com/rivusio/rivusio/serde/registry"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -28,50 +30,77 @@ func (f *fileError) Unwrap() error { return f.err }
 type reader struct {
 	log     *slog.Logger // of steps and plugins
 	plugins *plugins.Registry
+	schemas *registry.Client // nil: no registry
 	done    func() error
 }
 
 // openReader makes a reader with the built-in plugins and those of a folder, "" for none. A file in the folder that is no
 // plugin is an error.
 func openReader(ctx context.Context, folder string, log *slog.Logger) (*reader, error) {
-	registry, done, err := pluginRegistry(ctx, folder, log)
+	found, done, err := pluginRegistry(ctx, folder, log)
 	switch {
-	case registry == nil:
+	case found == nil:
 		return nil, err
 	case err != nil:
 		return nil, errors.Join(err, done())
 	}
-	return &reader{log, registry, done}, nil
+	return &reader{log: log, plugins: found, done: done}, nil
 }
 
-// close ends the plugins of all files that were read.
-func (r *reader) close() error { return r.done() }
+// connect makes the client of a registry, if there is one.
+func (r *reader) connect(c *registry.Config) (err error) {
+	if c != nil {
+		c.Logger = r.log
+		r.schemas, err = registry.New(*c)
+	}
+	return err
+}
+
+// close ends the plugins of all files that were read, and the client of the registry.
+func (r *reader) close() error {
+	if r.schemas != nil {
+		r.schemas.Close()
+	}
+	return r.done()
+}
 
 // read loads a declarative topology.
 func (r *reader) read(path string) (*declarative.File, error) {
-	f, err := declarative.Read(path, declarative.Logger(r.log), declarative.Plugins(r.plugins))
+	f, err := declarative.Read(path, declarative.Logger(r.log), declarative.Plugins(r.plugins), declarative.Registry(r.schemas))
 	if err != nil {
 		return nil, &fileError{err}
 	}
 	return f, nil
 }
 
+// selection is the topology that a configuration or a command line names, and what it needs.
+type selection struct {
+	topology, plugins string
+	registry          *registry.Config
+}
+
+// selected is the selection of a configuration.
+func selected(c *config.Config) selection { return selection{c.Topology, c.Plugins, c.Registry} }
+
 // chosen is the topology of the file on the command line, with plugins of a folder, or of the program that has the name. The
 // caller calls done when it needs the topology no more.
-func (p *program) chosen(cmd *cobra.Command, args []string, name, folder string, log *slog.Logger) (t *topology.Topology, done func() error, err error) {
+func (p *program) chosen(cmd *cobra.Command, args []string, s selection, log *slog.Logger) (t *topology.Topology, done func() error, err error) {
 	if len(args) == 0 {
 		if cmd.Flags().Changed(pluginsFlag) {
 			return nil, nil, &usageError{"--plugins is for the topology of a file: topologies of the program have the plugins that it gives them"}
 		}
-		t, err = p.topology(name)
+		t, err = p.topology(s.topology)
 		return t, func() error { return nil }, err
 	}
 	if cmd.Flags().Changed("topology") {
 		return nil, nil, &usageError{"--topology and a file are both given: which topology?"}
 	}
-	r, err := openReader(cmd.Context(), folder, log)
+	r, err := openReader(cmd.Context(), s.plugins, log)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := r.connect(s.registry); err != nil {
+		return nil, nil, errors.Join(err, r.close())
 	}
 	f, err := r.read(args[0])
 	if errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "" {
@@ -192,11 +221,11 @@ The file of tests of orders.yaml is orders.test.yaml; to name it names orders.ya
 	return cmd
 }
 
-func schemaCommand() *cobra.Command {
+func (p *program) schemaCommand() *cobra.Command {
 	var tests bool
 	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of files of topologies, for editors",
+		Short: "Print the JSON Schema of files of topologies, for editors; check: compare schemas with the registry",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schemaOf := declarative.Schema
@@ -212,5 +241,6 @@ func schemaCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&tests, "tests", false, "that of files of tests")
+	cmd.AddCommand(p.schemaCheckCommand())
 	return cmd
 }

@@ -39,7 +39,7 @@ func (p *program) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	log := newLogger(c.Log, cmd.ErrOrStderr())
-	t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, log)
+	t, done, err := p.chosen(cmd, args, selected(c), log)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (p *program) topicsPlanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, selected(c), slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (p *program) topicsCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, done, err := p.chosen(cmd, args, c.Topology, c.Plugins, slog.New(slog.DiscardHandler))
+			t, done, err := p.chosen(cmd, args, selected(c), slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package declarative
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -168,28 +167,11 @@ func (expression) DocumentSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "number", "boolean", "object", "array"}}
 }
 
-// serdeName names a serde.
+// serdeName names a serde, perhaps with the schema that it has.
 type serdeName struct {
-	node *document.Node
-	name string
-}
-
-// DecodeDocument implements document.Decoder.
-func (s *serdeName) DecodeDocument(n *document.Node) error {
-	if !slices.Contains(formatNames(), n.Text()) {
-		return n.Errorf("no serde %q, want one of %s", n.Text(), strings.Join(formatNames(), ", "))
-	}
-	s.node, s.name = n, n.Text()
-	return nil
-}
-
-// DocumentSchema implements document.Schemer.
-func (serdeName) DocumentSchema() map[string]any {
-	var names []any
-	for _, name := range formatNames() {
-		names = append(names, name)
-	}
-	return map[string]any{"type": "string", "enum": names}
+	node   *document.Node
+	name   string
+	schema schemaArgs
 }
 
 // startText is where reading begins.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/plugins"
+	"github.com/rivusio/rivusio/serde/registry"
 	"github.com/rivusio/rivusio/topology"
 )
 
@@ -68,6 +70,8 @@ type loader struct {
 	formats   []*format
 	functions []expr.Option
 	plugins   *plugins.Registry
+	registry  *registry.Client
+	folder    string // where schemas lie
 
 	b        *topology.Builder
 	root     *document.Node
@@ -97,7 +101,7 @@ func Read(path string, opts ...Option) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Load(path, data, opts...)
+	return Load(path, data, append([]Option{Folder(filepath.Dir(path))}, opts...)...)
 }
 
 // Load makes the topology that a file describes. name is that of the file, in messages only. The error has all mistakes that

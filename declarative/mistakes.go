@@ -43,7 +43,7 @@ func (l *loader) placed(err error) error {
 // mistake, and without it has not. What the topology has without any step is a mistake of the whole.
 func (l *loader) firstWith(message string) *document.Node {
 	for n := range len(l.applied) + 1 {
-		shorter := &loader{log: l.log, lines: l.lines, functions: l.functions, plugins: l.plugins, root: l.root, document: l.document, limit: n}
+		shorter := &loader{log: l.log, lines: l.lines, functions: l.functions, plugins: l.plugins, registry: l.registry, folder: l.folder, root: l.root, document: l.document, limit: n}
 		shorter.declare()
 		if _, err := shorter.b.Build(); err != nil && strings.Contains(err.Error(), message) {
 			if n > 0 {

@@ -9,13 +9,13 @@ import (
 )
 
 // serdesOf are the serdes of a topic, by default string and json.
-func (l *loader) serdesOf(key, value serdeName) (k, v *format) {
+func (l *loader) serdesOf(key, value serdeName, topic string) (k, v *format) {
 	k, v = l.format("string"), l.format("json")
 	if key.node != nil {
-		k = l.format(key.name)
+		k = l.formatOf(key, topic, true)
 	}
 	if value.node != nil {
-		v = l.format(value.name)
+		v = l.formatOf(value, topic, false)
 	}
 	return k, v
 }
@@ -104,7 +104,15 @@ func (l *loader) makeStream(e *entry, s *streamEntry) handle {
 }
 
 func (l *loader) readStream(e *entry, s *streamEntry) handle {
-	k, v := l.serdesOf(s.Read.KeySerde, s.Read.ValueSerde)
+	topics := s.Topics
+	if s.Topic != "" {
+		topics = []string{s.Topic}
+	}
+	named := "" // after which subjects are named
+	if len(topics) > 0 {
+		named = topics[0]
+	}
+	k, v := l.serdesOf(s.Read.KeySerde, s.Read.ValueSerde, named)
 	var options []topology.NodeOption
 	for _, o := range l.sourceOptions(&s.Read) {
 		options = append(options, o)
@@ -116,10 +124,6 @@ func (l *loader) readStream(e *entry, s *streamEntry) handle {
 	if s.Name != "" {
 		l.mark(s.Name, e.node)
 		options = append(options, topology.Named(s.Name))
-	}
-	topics := s.Topics
-	if s.Topic != "" {
-		topics = []string{s.Topic}
 	}
 	for _, topic := range topics {
 		l.input(e.node, topic, k, v)
@@ -192,7 +196,7 @@ func (l *loader) makeTable(e *entry, t *tableEntry) handle {
 }
 
 func (l *loader) readTable(e *entry, t *tableEntry) handle {
-	k, v := l.serdesOf(t.Read.KeySerde, t.Read.ValueSerde)
+	k, v := l.serdesOf(t.Read.KeySerde, t.Read.ValueSerde, t.Topic)
 	l.input(e.node, t.Topic, k, v)
 	options := l.storeOptions(e.node, &t.Rows.Options, k, &v)
 	for _, o := range l.sourceOptions(&t.Read) {
@@ -211,7 +215,7 @@ func (l *loader) readTable(e *entry, t *tableEntry) handle {
 
 // makeGlobal makes a global table.
 func (l *loader) makeGlobal(e *entry, g *globalEntry) handle {
-	k, v := l.serdesOf(g.KeySerde, g.ValueSerde)
+	k, v := l.serdesOf(g.KeySerde, g.ValueSerde, g.Topic)
 	l.input(e.node, g.Topic, k, v)
 	var options []topology.StoreOption
 	if g.Undecodable == "skip" {

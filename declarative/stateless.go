@@ -357,14 +357,14 @@ func (h stream) withSerdes(l *loader, s *step, a *serdesArgs) handle {
 		if key.base != nil {
 			l.fail(a.Key.node.Errorf("keys in windows keep their serde: use select_key first"))
 		} else {
-			key = l.format(a.Key.name)
+			key = l.formatOf(a.Key, "", true)
 		}
 	}
 	if a.Value.node != nil {
 		if value.counts && a.Value.name != "int64" {
 			l.fail(a.Value.node.Errorf("counts are int64: use map_values first"))
 		}
-		value = l.format(a.Value.name)
+		value = l.formatOf(a.Value, "", false)
 	}
 	return stream{h.Stream.WithSerdes(key.serde, value.serde), key, value}
 }

@@ -61,7 +61,7 @@ func (l *loader) storeOptions(n *document.Node, o *storeOptions, k *format, v **
 		options = append(options, topology.Versioned(*o.Versioned))
 	}
 	if o.StoreSerde.node != nil {
-		*v = l.format(o.StoreSerde.name)
+		*v = l.formatOf(o.StoreSerde, "", false)
 		options = append(options, topology.StoreSerdes(k.serde, (*v).serde))
 	}
 	return options
