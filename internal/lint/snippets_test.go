@@ -84,13 +84,13 @@ func (o *overlay) file() string {
 func compile(t *testing.T, root string, found []snippet) error {
 	t.Helper()
 	o := newOverlay(t, root)
-	args := []string{"list", "-export", "-overlay", ""}
+	args := []string{"list", "-export", "-tags", "synctests", "-overlay", ""} // the tag of make test, whose packages are compiled
 	for i, s := range found {
 		dir := fmt.Sprintf("snippet%d", i)
 		o.add(filepath.Join(dir, "snippet.go"), s)
 		args = append(args, "./"+dir)
 	}
-	args[3] = o.file()
+	args[5] = o.file()
 	_, err := run(o.root, "go", args...)
 	return err
 }
@@ -109,7 +109,7 @@ func runTests(t *testing.T, root string, found []snippet) error {
 	for _, dir := range slices.Sorted(maps.Keys(packages)) {
 		binary := filepath.Join(t.TempDir(), "snippets.test")
 		// vet looks for the files on the disk, where an overlay has none.
-		if _, err := run(o.root, "go", "test", "-vet=off", "-c", "-o", binary, "-overlay", o.file(), dir); err != nil {
+		if _, err := run(o.root, "go", "test", "-vet=off", "-tags", "synctests", "-ldflags=-w", "-c", "-o", binary, "-overlay", o.file(), dir); err != nil {
 			errs = append(errs, err)
 			continue
 		}

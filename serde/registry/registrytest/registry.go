@@ -1,5 +1,3 @@
-// Package registrytest is a schema registry in the process, for tests: it answers as a real one does, and really refuses schemas
-// that are not compatible, which the fake below it does not.
 package registrytest
 
 import (
