@@ -15,6 +15,7 @@ type importRow struct {
 // importTable is the plan of the dependencies, the lowest package first.
 var importTable = []importRow{
 	{"serde", "", ""},
+	{"serde/serdetest", "serde", ""},
 	{"serde/registry", "serde", "serde/registry/registrytest"},
 	{"serde/registry/registrytest", "", ""},
 	{"pipes", "", ""},
