@@ -68,6 +68,7 @@ var thirdPartyTable = []thirdPartyRow{
 	{"github.com/twmb/franz-go", "engine", ""},
 	{"github.com/twmb/franz-go/pkg/sr", "serde/registry serde/registry/registrytest", "the registry of tests is in the process"},
 	{"github.com/twmb/avro", "serde/avro", ""},
+	{"github.com/linkedin/goavro/v2", "serde/avro", ""},
 	{"github.com/google/uuid", "engine", ""},
 	{"go.opentelemetry.io", "telemetry", ""},
 	{"github.com/prometheus/client_golang", "telemetry", ""},

@@ -18,7 +18,12 @@ func (e *placeError) Error() string {
 	if e.path == "" {
 		return e.text
 	}
-	return "field " + strings.TrimPrefix(e.path, ".") + ": " + e.text
+	path := strings.TrimPrefix(e.path, ".")
+	const most = 120 // deep values have long paths
+	if len(path) > most {
+		path = strings.ToValidUTF8(path[:most/2], "") + " … " + strings.ToValidUTF8(path[len(path)-most/2:], "")
+	}
+	return "field " + path + ": " + e.text
 }
 
 func wrong(format string, args ...any) error { return &placeError{text: fmt.Sprintf(format, args...)} }

@@ -68,7 +68,11 @@ func Must[T any](f *Format[T], err error) *Format[T] {
 
 func newFormat[T any](own *schema, c codec[T]) (*Format[T], error) {
 	f := &Format[T]{name: own.name, own: own, codec: c}
-	if f.name == "" {
+	switch {
+	case f.name != "":
+	case own.raw:
+		f.name = own.root.name
+	default:
 		f.name = reflect.TypeFor[T]().String()
 	}
 	read, err := c.reader(own)

@@ -13,7 +13,8 @@ import (
 const (
 	maxSchemaBytes  = 1 << 20
 	maxReferences   = 200
-	maxSchemaDepth  = 500     // levels of types that are written inside of each other
+	maxBrackets     = 400     // that are open at once in a text: some 130 records inside of each other
+	maxSchemaDepth  = 500     // levels of types inside of each other, references included
 	maxSchemaValues = 100_000 // values that are there without an array or a map
 )
 
@@ -75,6 +76,9 @@ func (p *parser) parse(s registry.Schema) (*avro.Schema, error) {
 	if p.bytes += len(s.Text); p.bytes > maxSchemaBytes {
 		return nil, fmt.Errorf("avro: the schema, with those that it refers to, has more than %d bytes", maxSchemaBytes)
 	}
+	if n := brackets(s.Text); n > maxBrackets {
+		return nil, fmt.Errorf("avro: schema: %d brackets are open at once, want at most %d", n, maxBrackets)
+	}
 	for _, r := range s.References {
 		if p.count++; p.count > maxReferences {
 			return nil, fmt.Errorf("avro: the schema refers to more than %d others", maxReferences)
@@ -92,6 +96,26 @@ func (p *parser) parse(s registry.Schema) (*avro.Schema, error) {
 		return nil, fmt.Errorf("avro: schema: %w", detail{err})
 	}
 	return parsed, nil
+}
+
+// brackets is how many brackets of a JSON text are open at once.
+func brackets(text string) int {
+	depth, most, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+			most = max(most, depth)
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return most
 }
 
 type kind uint8
