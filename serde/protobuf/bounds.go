@@ -30,7 +30,7 @@ const (
 	// An entry of a map has a key and a value, and as much again for the free slots.
 	entryBytes = 2 * (2*headerBytes + 8)
 	// Each field counts for this much at least, whatever it is: it takes time, if no memory.
-	fieldBytes = 48
+	fieldBytes = 96
 	// The box of a oneof is made again for each field, which takes the most time.
 	boxBytes = 192
 	// The smallest field has a tag of one byte and a length or value of one byte.

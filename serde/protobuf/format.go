@@ -15,7 +15,7 @@ import (
 const (
 	MaxBytes  = 16 << 20 // when encoded
 	MaxDepth  = 100      // of messages within messages, as in Google's other libraries
-	MaxMemory = 32 << 20 // bytes when decoded, as counted beforehand; a field counts as 48 at least, so there may be 699,050
+	MaxMemory = 32 << 20 // bytes when decoded, as counted beforehand; a field counts as 96 at least
 )
 
 // Format is M in the form that Confluent's serializers write: a message index and the message. Make one with [Of]. It

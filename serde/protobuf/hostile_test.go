@@ -112,8 +112,8 @@ func TestHostileMessages(t *testing.T) {
 		"a large proof":     wrapped(0x42, make([]byte, protobuf.MaxBytes-10)),
 		"many codes":        wrapped(0x3a, make([]byte, 1<<20)),
 		"one tag again":     bytes.Repeat([]byte{0x32, 0}, 1<<16),
-		"one company again": bytes.Repeat([]byte{0x5a, 0}, 1<<15),
-		"unknown fields":    bytes.Repeat([]byte{0x98, 0x06, 0x01}, 1<<19),
+		"one company again": bytes.Repeat([]byte{0x5a, 0}, 1<<14),
+		"unknown fields":    bytes.Repeat([]byte{0x98, 0x06, 0x01}, 1<<17),
 		"98 levels":         wrapped(0x5a, nested(98, 0x22)),
 	} {
 		if err := bounded(t, name, input, s.Decode); err != nil {
