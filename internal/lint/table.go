@@ -19,7 +19,7 @@ var importTable = []importRow{
 	{"serde/registry", "serde", "serde/registry/registrytest"},
 	{"serde/registry/registrytest", "", ""},
 	{"serde/avro", "serde/registry", "serde serde/serdetest"},
-	{"serde/protobuf", "serde serde/registry", "serde/protobuf/internal/orderpb"},
+	{"serde/protobuf", "serde serde/registry", "serde/protobuf/internal/orderpb serde/serdetest"},
 	{"serde/protobuf/internal/orderpb", "", ""},
 	{"pipes", "", ""},
 	{"pipes/pipetest", "pipes", ""},
