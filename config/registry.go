@@ -20,7 +20,7 @@ type registryKeys struct {
 func registryTable() []Key {
 	return []Key{
 		list("registry.urls", "", endpointURL, func(c *Config) *[]string { return &c.registry.urls },
-			"Addresses of the schema registry, for the serdes avro, protobuf and json-schema.").derived("there is none"),
+			"Addresses of the schema registry, for the serdes avro and json-schema of files.").derived("there is none"),
 		one("registry.user", text, "", func(c *Config) *string { return &c.registry.user },
 			"User of basic authentication."),
 		one("registry.password", text, "", func(c *Config) *string { return &c.registry.password },

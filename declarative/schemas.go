@@ -24,7 +24,7 @@ func Folder(path string) Option { return func(l *loader) { l.folder = path } }
 type schemaKind struct {
 	name string
 	kind registry.Type
-	of   func(s registry.Schema, a *schemaArgs) (registry.Format[any], error)
+	of   func(s registry.Schema) (registry.Format[any], error)
 }
 
 // schemaArgs say which schema a serde has.
@@ -32,7 +32,6 @@ type schemaArgs struct {
 	File    string `yaml:"schema_file" doc:"file with the schema, beside the file of the topology; by default the schemas are those of the registry: each value is read by its own, and written with the latest of the subject"`
 	Topic   string `yaml:"topic" doc:"topic by which the subject is named, by default the one that is read"`
 	Subject string `yaml:"subject" doc:"subject of the registry, by default named after the topic as registry.subjects says"`
-	Message string `yaml:"message" doc:"with protobuf: full name of the message, by default the first of the schema"`
 }
 
 func schemaKindNames() []string {
@@ -81,7 +80,7 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 		if err != nil {
 			return nil, err
 		}
-		if own, err = k.of(registry.Schema{Type: k.kind, Text: string(text)}, &a); err != nil {
+		if own, err = k.of(registry.Schema{Type: k.kind, Text: string(text)}); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.File, err)
 		}
 	}
@@ -89,7 +88,7 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 		if own == nil {
 			return l.format("json"), nil
 		}
-		return l.once(k.name+" "+a.File+" "+a.Message, func() serde.Serde[any] { return unframedSerde(own) }), nil
+		return l.once(k.name+" "+a.File, func() serde.Serde[any] { return unframedSerde(own) }), nil
 	}
 	subject := a.Subject
 	if subject == "" {
@@ -105,7 +104,7 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 			return nil, err
 		}
 	}
-	return l.once(k.name+" "+a.File+" "+a.Message+" "+subject, func() serde.Serde[any] {
+	return l.once(k.name+" "+a.File+" "+subject, func() serde.Serde[any] {
 		if own != nil {
 			return nullable{registry.In(l.registry, subject, own)}
 		}
@@ -113,7 +112,7 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 			if s.Type != k.kind {
 				return nil, fmt.Errorf("the schema is %s, want %s", s.Type, k.kind)
 			}
-			return k.of(s, &a)
+			return k.of(s)
 		})}
 	}), nil
 }
@@ -184,9 +183,6 @@ func (s *serdeName) DecodeDocument(n *document.Node) error {
 			if err := v.Decode(&s.schema); err != nil {
 				return err
 			}
-		}
-		if s.schema.Message != "" && s.name != "protobuf" {
-			return n.Errorf("message is for protobuf")
 		}
 		if s.schema.Topic != "" && s.schema.Subject != "" {
 			return n.Errorf("want topic or subject, not both")

@@ -97,7 +97,6 @@ func TestSchemaMistakes(t *testing.T) {
 		"{avro: {schema_file: none.avsc}}":        "no such file",
 		"{avro: {schema_file: f.yaml}}":           "f.yaml: avro",
 		"{avro: {topic: a, subject: b}}":          "want topic or subject, not both",
-		"{avro: {message: m}}":                    "message is for protobuf",
 		"{avro: {schema: x}}":                     `unknown key "schema"`,
 		"{avro: {}, json: {}}":                    `unknown key "json"`,
 		"avrro":                                   `no serde "avrro"`,
