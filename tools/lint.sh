@@ -12,7 +12,7 @@ if [[ $unformatted ]]; then
   exit 1
 fi
 
-for module in . bench/kit bench/passthrough; do
+for module in . bench/kit bench/passthrough serde/avro/bench; do
   (
     cd "$module"
     go vet -tags integration,synctests ./...

@@ -12,9 +12,9 @@ const recordOverheadBytes = 96
 type input struct {
 	topic     string
 	sources   []operators.Source
-	extracts  operators.Source  // the one of sources that has an extractor, or nil
+	extracts  operators.Source   // the one of sources that has an extractor, or nil
 	waits     []operators.Source // those that may have to wait before they can decode
-	ring      []operators.Input // its length is 0 or a power of two
+	ring      []operators.Input  // its length is 0 or a power of two
 	head, n   int
 	bytes     int64
 	last      operators.Input // the record in work, so that the ring may be reused

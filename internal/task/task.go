@@ -78,10 +78,10 @@ type Task struct {
 	commit  bool // user code asked for a commit
 	// extracting says that a source has an extractor of timestamps, waiting that one may have to wait before it can decode.
 	extracting, waiting bool
-	restored   int64
-	logs       bool // a store has a changelog, which keeps the task's time too
-	stats      stats
-	watch      *watch // nil: no record is watched
+	restored            int64
+	logs                bool // a store has a changelog, which keeps the task's time too
+	stats               stats
+	watch               *watch // nil: no record is watched
 }
 
 // New makes a task and its operators. An error names the operator whose initialisation failed.

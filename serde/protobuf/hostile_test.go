@@ -55,7 +55,7 @@ func wrapped(tag byte, content []byte) []byte {
 
 const (
 	maxAllocated = 64 << 20
-	maxTime      = 500 * time.Millisecond // generous: it is a fifth of that if nothing else is running
+	maxTime      = 500 * time.Millisecond // generous: other tests run beside this one
 )
 
 // bounded runs f and reports what it took. The time is the best of a few, so that a busy machine fails no test.

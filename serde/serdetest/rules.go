@@ -17,18 +17,18 @@ var before = []byte("before\x00\xff")
 func (s *suite[T]) appends(v T) error {
 	alone, err := s.encode(nil, v)
 	if err != nil {
-		return fmt.Errorf("Append: %w", err)
+		return fmt.Errorf("append: %w", err)
 	}
 	for _, room := range []int{0, len(alone) / 2, len(alone), 4*len(alone) + 64} {
 		dst := append(make([]byte, 0, len(before)+room), before...)
 		b, err := s.encode(dst, v)
 		switch {
 		case err != nil:
-			return fmt.Errorf("Append with room for %d bytes: %w", room, err)
+			return fmt.Errorf("append with room for %d bytes: %w", room, err)
 		case !bytes.HasPrefix(b, before) || !bytes.Equal(dst, before):
-			return fmt.Errorf("Append changed the bytes before, or left them out: %x, were %x", b[:min(len(b), len(before))], before)
+			return fmt.Errorf("append changed the bytes before, or left them out: %x, were %x", b[:min(len(b), len(before))], before)
 		case !bytes.Equal(b[len(before):], alone):
-			return fmt.Errorf("Append with room for %d bytes appends %x, and %x to nil", room, b[len(before):], alone)
+			return fmt.Errorf("append with room for %d bytes appends %x, and %x to nil", room, b[len(before):], alone)
 		}
 	}
 	return nil
@@ -45,7 +45,7 @@ func (s *suite[T]) keepsNothing(v T) error {
 		return err
 	}
 	if !bytes.Equal(input, b) {
-		return fmt.Errorf("Decode changed its input: %x, was %x", input, b)
+		return fmt.Errorf("decode changed its input: %x, was %x", input, b)
 	}
 	for i := range input {
 		input[i] ^= 0xa5
@@ -68,7 +68,7 @@ func (s *suite[T]) roundTrip(v T) error {
 	}
 	back, err := s.decode(b)
 	if err != nil {
-		return fmt.Errorf("Decode of %s: %w", hex(b), err)
+		return fmt.Errorf("decode of %s: %w", hex(b), err)
 	}
 	if !s.equal(back, v) {
 		return fmt.Errorf("came back as %s", short(back))
@@ -128,11 +128,11 @@ func (s *suite[T]) survives(b []byte) error {
 	case errors.Is(err, errPanic):
 		return err
 	case allocated > s.maxBytes:
-		return fmt.Errorf("Decode allocated %d bytes, want at most %d", allocated, s.maxBytes)
+		return fmt.Errorf("decode allocated %d bytes, want at most %d", allocated, s.maxBytes)
 	case took > maxTime:
-		return fmt.Errorf("Decode took %v, want at most %v", took, maxTime)
+		return fmt.Errorf("decode took %v, want at most %v", took, maxTime)
 	case !bytes.Equal(input, b):
-		return errors.New("Decode changed its input")
+		return errors.New("decode changed its input")
 	case err != nil:
 		if n := len(err.Error()); n > 1000 && n >= len(b) {
 			return fmt.Errorf("the error has %d bytes: errors do not show whole payloads", n)
@@ -243,7 +243,7 @@ func (s *suite[T]) null() error {
 	for _, v := range s.nulls {
 		dst := bytes.Clone(before)
 		if b, err := s.encode(dst, v); err == nil || errors.Is(err, errPanic) || !bytes.Equal(b, before) {
-			return fmt.Errorf("Append of the null %s gives %x, %v; want an error and dst", short(v), b, err)
+			return fmt.Errorf("append of the null %s gives %x, %v; want an error and dst", short(v), b, err)
 		}
 	}
 	if s.isNull == nil {
@@ -251,7 +251,7 @@ func (s *suite[T]) null() error {
 	}
 	v, err := s.decode(nil)
 	if err != nil || !s.isNull(v) {
-		return fmt.Errorf("Decode(nil) is %s, %v; want the null", short(v), err)
+		return fmt.Errorf("decode(nil) is %s, %v; want the null", short(v), err)
 	}
 	for _, v := range s.values {
 		b, err := s.encode(nil, v)
