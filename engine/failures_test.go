@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,12 +135,12 @@ func TestRedrive(t *testing.T) {
 func TestRetriesGoOnBesideCommits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, map[string]int32{"in": 1, "out": 1})
-		down := true
+		var up atomic.Bool
 		b := topology.NewBuilder("retry")
 		b.Stream("in", serde.String, serde.String).
 			Process(func(_ *operators.Context, next operators.Forward[string, string]) (operators.Forward[string, string], error) {
 				return func(rec *operators.Record[string, string]) error {
-					if rec.Key == "a" && down {
+					if rec.Key == "a" && !up.Load() {
 						return errors.New("down")
 					}
 					return next(rec)
@@ -158,7 +159,7 @@ func TestRetriesGoOnBesideCommits(t *testing.T) {
 		p = r.start(topo, r.config("two")) // another disk
 		p.awaitRunning()
 		time.Sleep(20 * time.Second)
-		down = false
+		up.Store(true)
 		await(t, "results", func() bool { return len(r.read("out")) == 4 })
 		p.mustEnd()
 		if got := values(r, "out"); got != "b1 b2 a1 a2" {
