@@ -119,6 +119,47 @@ func TestPayments(t *testing.T) {
 	}
 }
 
+// What cannot be decoded ends the application with an error that says which record it is, and which schema it names.
+func TestHostilePayments(t *testing.T) {
+	r := registrytest.New(t, readable)
+	r.Register(t, "payments-value", sr.Schema{Schema: payments.PaymentSchema})
+	for value, want := range map[string]string{
+		"\x00\x00\x00\x00\x63x":                      "schema with id 99",
+		"\x00\x00\x00\x00\x01\x02p":                  "schema 1: ",
+		"\x00\x00\x00\x00\x01\xff\xff\xff\xff\x0f":   "schema 1: ",
+		`{"id": "p1", "account": "a", "cents": 100}`: "the first byte is 0x7b",
+		"\x00": "too few for the header",
+	} {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "payments", "account-totals"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "payments", Value: []byte(value)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		topo, err := payments.Topology(client(t, r, true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := engine.New(topo, engine.Config{Brokers: cluster.ListenAddrs(), Instance: "one", StateDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = app.Run(t.Context())
+		for _, part := range []string{want, `topic "payments"`, "partition 0", "offset 0"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%q: %v, want %s", value, err, part)
+			}
+		}
+		cl.Close()
+		cluster.Close()
+	}
+}
+
 // A schema that those who read the totals could not read ends the start.
 func TestIncompatibleTotals(t *testing.T) {
 	r := registrytest.New(t, readable)

@@ -31,7 +31,7 @@ var importTable = []importRow{
 	{"operators", "state windows serde", ""},
 	{"internal/graph", "operators state windows serde", ""},
 	{"topology", "internal/graph operators pipes state windows serde", "topology/topologytest"},
-	{"internal/task", "internal/graph operators state", "topology"},
+	{"internal/task", "internal/graph operators state", "topology telemetry"},
 	{"internal/local", "internal/task internal/graph operators state", "topology"},
 	{"topology/topologytest", "internal/local internal/graph topology operators state windows serde", ""},
 	{"internal/assign", "", ""},

@@ -37,6 +37,12 @@ const loopRecords = 1000
 // newLoop makes the task of a topology that reads the topic "in" and writes the topic "out": keys and values are numbers.
 func newLoop(tb testing.TB, add func(topology.Stream[int64, int64]) topology.Stream[int64, int64]) *loop {
 	tb.Helper()
+	return newWatchedLoop(tb, add, operators.Watch{})
+}
+
+// newWatchedLoop is newLoop of a task some of whose records are watched.
+func newWatchedLoop(tb testing.TB, add func(topology.Stream[int64, int64]) topology.Stream[int64, int64], w operators.Watch) *loop {
+	tb.Helper()
 	b := topology.NewBuilder("app")
 	add(b.Stream("in", serde.Int64, serde.Int64)).To("out")
 	topo, err := b.Build()
@@ -59,7 +65,7 @@ func newLoop(tb testing.TB, add func(topology.Stream[int64, int64]) topology.Str
 	}
 	if l.task, err = task.New(task.Config{
 		Plan: plan, SubTopology: sub, Stores: stores, Budget: state.NewBudget(0), Collector: l.out,
-		WallClock: func() int64 { return 0 },
+		WallClock: func() int64 { return 0 }, Watch: w,
 	}); err != nil {
 		tb.Fatal(err)
 	}
