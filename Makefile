@@ -20,12 +20,15 @@ demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 # The tag makes the Kafka client usable under virtual time: with its own mutexes a test that waits would never end.
 TAGS = -tags synctests
 
+# What takes longest under the race detector begins first, or one processor waits for it at the end.
+SLOW = ./state ./internal/local ./engine ./integration/conformance
+
 test: ## run the tests, without vet and without Kafka
 	go -C bench/kit test -vet=off ./...
 	go test -vet=off -ldflags=-w $(TAGS) ./...
 
 race: ## run the tests under the race detector (needs a C compiler), but those of the rules and the benchmarks; build the example plugins
-	BUILD_PLUGINS=1 CGO_ENABLED=1 go test -race $(TAGS) $$(go list ./... | grep -v -e /internal/lint$$ -e /bench/)
+	BUILD_PLUGINS=1 CGO_ENABLED=1 go test -race $(TAGS) $(SLOW) $$(go list ./... | grep -v -e /internal/lint$$ -e /bench/)
 
 lint: ## check format, go vet, staticcheck and known vulnerabilities
 	tools/lint.sh
