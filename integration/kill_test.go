@@ -107,7 +107,8 @@ func (s *siege) start(procs []*watched) {
 func (s *siege) kill(n int) {
 	s.t.Helper()
 	if s.rng.IntN(5) > 0 {
-		until(s.t, time.Minute, fmt.Sprintf("all processes commit again before kill %d", n), func() bool {
+		// A member that dies while it waits for an answer to its JoinGroup is waited for by the brokers as long as a rebalance may take.
+		until(s.t, 3*time.Minute, fmt.Sprintf("all processes commit again before kill %d", n), func() bool {
 			s.c.must("between kills", s.died())
 			return s.procs[0].committing() && s.procs[1].committing()
 		})
