@@ -10,6 +10,8 @@ import (
 
 	"github.com/rivusio/rivusio/internal/document"
 	"github.com/rivusio/rivusio/serde"
+	"github.com/rivusio/rivusio/serde/avro"
+	"github.com/rivusio/rivusio/serde/jsonschema"
 	"github.com/rivusio/rivusio/serde/registry"
 )
 
@@ -32,6 +34,18 @@ type schemaArgs struct {
 	File    string `yaml:"schema_file" doc:"file with the schema, beside the file of the topology; by default the schemas are those of the registry: each value is read by its own, and written with the latest of the subject"`
 	Topic   string `yaml:"topic" doc:"topic by which the subject is named, by default the one that is read"`
 	Subject string `yaml:"subject" doc:"subject of the registry, by default named after the topic as registry.subjects says"`
+}
+
+// schemaKinds are the serdes with schemas, in the order of the documentation.
+func schemaKinds() []schemaKind {
+	return []schemaKind{
+		{"avro", registry.Avro, func(s registry.Schema) (registry.Format[any], error) {
+			return avro.Dynamic(s.Text, avro.References(s.References...))
+		}},
+		{"json-schema", registry.JSONSchema, func(s registry.Schema) (registry.Format[any], error) {
+			return jsonschema.Any(s.Text, s.References...)
+		}},
+	}
 }
 
 func schemaKindNames() []string {

@@ -176,6 +176,28 @@ func TestLatest(t *testing.T) {
 	}
 }
 
+// nullable is a format with a null.
+type nullable struct{ text }
+
+func (nullable) IsNull(v string) bool { return v == "" }
+
+// A null of the format is one of the serde.
+func TestNulls(t *testing.T) {
+	c := client(t, registrytest.New(t, nil), registry.Config{})
+	for _, s := range []serde.Serde[string]{registry.Value(c, "orders", nullable{}), registry.In(c, "any", nullable{})} {
+		isNull := serde.IsNull(s)
+		if isNull == nil || !isNull("") || isNull("x") || serde.OpenerOf(s) == nil || serde.WaiterOf(s) == nil {
+			t.Errorf("%T", s)
+		}
+		if v, err := s.Decode(nil); v != "" || err != nil {
+			t.Errorf("%q, %v", v, err)
+		}
+	}
+	if serde.IsNull(registry.Value(c, "orders", text{})) != nil {
+		t.Error("a format without a null has one")
+	}
+}
+
 // Subjects are named as the strategy says.
 func TestStrategies(t *testing.T) {
 	r := registrytest.New(t, nil)

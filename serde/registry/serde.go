@@ -56,7 +56,29 @@ func newSerde[T any](c *Client, topic string, f Format[T], key bool) serde.Serde
 	s := &Serde[T]{c: c, f: f}
 	s.readers.max = c.cfg.MaxSchemas
 	s.subject, s.err = c.cfg.Strategy.subject(topic, f.Schema().Name, key)
+	return s.withNulls()
+}
+
+// withNulls is the serde with the null of its format, if that has one.
+func (s *Serde[T]) withNulls() serde.Serde[T] {
+	if n, ok := s.f.(serde.Nuller[T]); ok {
+		return &nulls[T]{s, n}
+	}
 	return s
+}
+
+// nulls is a serde whose format has a null, which is the zero value.
+type nulls[T any] struct {
+	*Serde[T]
+	serde.Nuller[T]
+}
+
+// Decode implements serde.Serde.
+func (n *nulls[T]) Decode(b []byte) (v T, err error) {
+	if b == nil {
+		return v, nil
+	}
+	return n.Serde.Decode(b)
 }
 
 // In is the serde of keys or values whose schema lies in a subject of any name. nil if f is nil, which a topology refuses.
@@ -66,7 +88,7 @@ func In[T any](c *Client, subject string, f Format[T]) serde.Serde[T] {
 	}
 	s := &Serde[T]{c: c, f: f, subject: subject}
 	s.readers.max = c.cfg.MaxSchemas
-	return s
+	return s.withNulls()
 }
 
 // Latest is the serde of keys or values without a schema of their own: they are read by the schema that they were written with, and
