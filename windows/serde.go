@@ -3,6 +3,7 @@ package windows
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/rivusio/rivusio/serde"
@@ -149,4 +150,32 @@ func (k windowedKey[K]) Decode(b []byte) (Keyed[K], error) {
 		return Keyed[K]{}, err
 	}
 	return Key(key, w), nil
+}
+
+// View implements serde.Viewer: {"key": …, "window": {"start": ms, "end": ms}}.
+func (k timeKey[K]) View(dst, encoded []byte) ([]byte, error) {
+	v, err := k.Decode(encoded)
+	if err != nil {
+		return dst, err
+	}
+	return k.view(dst, encoded, v.Window)
+}
+
+// View implements serde.Viewer, in the form of the serde of windows of one size.
+func (k windowedKey[K]) View(dst, encoded []byte) ([]byte, error) {
+	v, err := k.Decode(encoded)
+	if err != nil {
+		return dst, err
+	}
+	return k.view(dst, encoded, v.Window)
+}
+
+func (k baseKey[K]) view(dst, encoded []byte, w Window) ([]byte, error) {
+	to, err := serde.ViewOf(k.s)(append(dst, `{"key":`...), encoded[:len(encoded)-k.windowBytes:len(encoded)-k.windowBytes])
+	if err != nil {
+		return dst, err
+	}
+	to = strconv.AppendInt(append(to, `,"window":{"start":`...), w.Start, 10)
+	to = strconv.AppendInt(append(to, `,"end":`...), w.End, 10)
+	return append(to, "}}"...), nil
 }
