@@ -109,6 +109,9 @@ type Scope struct {
 	// KeepInputs says that operators that hold records back keep their Input too, since something writes dead letters.
 	KeepInputs bool
 
+	// Stubs says that pipes that reach outside are replaced by their stubs. It is set before the operators are made.
+	Stubs bool
+
 	// Watches is which records are watched. It is set before the operators are made.
 	Watches Watch
 	watch   watching

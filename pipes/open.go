@@ -44,7 +44,10 @@ func Open[In, Out any](ctx context.Context, p Pipe[In, Out]) (*Opened[In, Out], 
 		return nil, errors.New("pipes: the pipe is nil")
 	}
 	o := &Opened[In, Out]{pipe: p, open: []any{}}
-	for _, part := range leaves(nil, p) {
+	if _, missing := Externals(p); missing != nil && Stubbed(ctx) {
+		return nil, missing
+	}
+	for _, part := range leaves(nil, p, Stubbed(ctx)) {
 		if err := openPart(ctx, part); err != nil {
 			return nil, errors.Join(err, closeParts(o.open))
 		}
@@ -53,11 +56,14 @@ func Open[In, Out any](ctx context.Context, p Pipe[In, Out]) (*Opened[In, Out], 
 	return o, nil
 }
 
-// leaves appends the pipes that p is made of, each once.
-func leaves(found []any, p any) []any {
+// leaves appends the pipes that p is made of, each once; with stubs those of external pipes in their place.
+func leaves(found []any, p any, stubs bool) []any {
+	if s, ok := p.(stubbed); ok && stubs {
+		return leaves(found, s.stubOf(), stubs)
+	}
 	if c, ok := p.(composite); ok {
 		for _, part := range c.parts() {
-			found = leaves(found, part)
+			found = leaves(found, part, stubs)
 		}
 		return found
 	}

@@ -11,7 +11,7 @@ import (
 // sink adds what writes the records of nodes to a topic.
 func sink[K, V any](b *Builder, topic, op string, o nodeOptions, k serde.Serde[K], v serde.Serde[V], from ...*graph.Node) *graph.Node {
 	n := b.node(op, o.name, from...)
-	n.Sink = &graph.Sink{Topic: topic}
+	n.Sink = sinkOf(topic, k, v)
 	needSerdes(b, n, k, v)
 	failing(b, n, o.policy, k, v)
 	parking(b, n, o.name)
@@ -21,6 +21,11 @@ func sink[K, V any](b *Builder, topic, op string, o nodeOptions, k serde.Serde[K
 		return operators.Enter(c, o.identified(c, operators.Write(c, topic, k, v, partitioner)))
 	}
 	return n
+}
+
+// sinkOf describes what is written to a topic, "" for one that is chosen for each record.
+func sinkOf[K, V any](topic string, k serde.Serde[K], v serde.Serde[V]) *graph.Sink {
+	return &graph.Sink{Topic: topic, Key: serde.ViewOf(k), Value: serde.ViewOf(v), Base: serde.PartitionKey(k)}
 }
 
 // hop sends the records of nodes to other tasks, through an internal topic, and returns the node that reads it. All

@@ -12,6 +12,7 @@ import (
 // lifetime opens a pipe for its first user and closes it after the last: the tasks of a process share it.
 type lifetime[In, Out any] struct {
 	pipe   pipes.Pipe[In, Out]
+	stubs  bool // external pipes are replaced by their stubs
 	mu     sync.Mutex
 	users  int
 	opened *pipes.Opened[In, Out]
@@ -28,6 +29,9 @@ func (l *lifetime[In, Out]) begin() (*pipes.Opened[In, Out], error) {
 	if l.users == 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), openWait)
 		defer cancel()
+		if l.stubs {
+			ctx = pipes.WithStubs(ctx)
+		}
 		opened, err := pipes.Open(ctx, l.pipe)
 		if err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ func (s Stream[K, V]) To(topic string, opts ...NodeOption) {
 func (s Stream[K, V]) ToChosen(choose func(k K, v V, r operators.RecordContext) string, opts ...NodeOption) {
 	o := s.b.nodeOptions("ToChosen", opts, optName|optPartitioner|optMessageIDs|optOnError)
 	n := s.b.node("sink", o.name, s.from)
-	n.Sink = &graph.Sink{}
+	n.Sink = sinkOf("", s.k, s.v)
 	needFunc(s.b, n, choose != nil)
 	needSerdes(s.b, n, s.k, s.v)
 	failing(s.b, n, o.policy, s.k, s.v)

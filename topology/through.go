@@ -114,16 +114,26 @@ func piped[K, V, In, Out, K2, V2 any](s Stream[K, V], op string, p pipes.Pipe[In
 	if !o.concurrent {
 		parking(s.b, n, o.name)
 	}
-	life := &lifetime[In, Out]{pipe: p}
+	if p != nil {
+		n.External, n.Unstubbed = pipes.Externals(p)
+	}
+	live, replayed := &lifetime[In, Out]{pipe: p}, &lifetime[In, Out]{pipe: p, stubs: true}
 	n.Make = func(in *graph.Instance) any {
 		c := in.Context(n)
 		next := graph.Next[K2, V2](in, n)
+		life := live
+		if in.Scope.Stubs {
+			life = replayed
+		}
 		opened, err := life.begin()
 		if err != nil {
 			return entered[K, V](in, c, nil, err)
 		}
 		c.OnClose(life.end)
 		f := func(ctx context.Context, r *operators.Record[K, V], o operators.Origin, to []operators.Record[K2, V2]) ([]operators.Record[K2, V2], error) {
+			if life.stubs {
+				ctx = pipes.WithStubs(ctx)
+			}
 			return call(ctx, opened, r, o, to)
 		}
 		var process operators.Forward[K, V]

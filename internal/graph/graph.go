@@ -41,7 +41,9 @@ type Node struct {
 	// the store of records that wait for another attempt, nil if the policy has none or the operator keeps them itself.
 	Keys, Values any
 	Parked       *Store
-	Side         bool // an output of its own of a processor: its parent does not forward to it with the other children
+	External     []string // names of the pipes that the node runs and that reach outside
+	Unstubbed    error    // names those of them that nothing can stand in for, nil if there are none
+	Side         bool     // an output of its own of a processor: its parent does not forward to it with the other children
 
 	// Make makes the operator for a task: a func() operators.Source for a source, called for each of its topics, else an
 	// operators.Forward of the node's input types. It gets those of its children from [Next] and [Made].
@@ -90,6 +92,10 @@ func (s *Source) String() string {
 type Sink struct {
 	Topic    string // "" if the sink chooses one for each record
 	Internal bool   // a repartition topic of this topology
+	// Key and Value show what the node writes as JSON.
+	Key, Value serde.View
+	// Base is the part of an encoded key that decides about its partition; nil: all of it.
+	Base func(encoded []byte) []byte
 }
 
 // Store is a store of the topology; every task of its sub-topology has one partition of it.

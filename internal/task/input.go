@@ -1,6 +1,10 @@
 package task
 
-import "github.com/rivusio/rivusio/operators"
+import (
+	"runtime/debug"
+
+	"github.com/rivusio/rivusio/operators"
+)
 
 // unknown is an offset that nobody has told yet.
 const unknown int64 = -1
@@ -96,6 +100,23 @@ func (t *Task) extract() {
 		head.Timestamp = in.extracts.Timestamp(head, o, in.time)
 		in.extracted = true
 	}
+}
+
+// Timestamp is when a record that is next of an input happened; ok is false if no extractor says so. The record need not have
+// been added.
+func (t *Task) Timestamp(number int, r *operators.Input) (ms int64, ok bool, err error) {
+	in := t.inputs[number]
+	if in.extracts == nil {
+		return 0, false, nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = t.scope.Recovered(v, debug.Stack())
+		}
+	}()
+	o := operators.Origin{Topic: in.topic, Partition: t.id.Partition, Offset: r.Offset}
+	t.scope.Begin(o, r.Key, r.Timestamp, nil)
+	return in.extracts.Timestamp(r, o, in.time), true, nil
 }
 
 // Add buffers a record that was read from an input. Its slices are kept, not copied.

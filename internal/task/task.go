@@ -55,6 +55,8 @@ type Config struct {
 	// OnFailure is told what operators failed for and what was done about it, on the task's goroutine. It must not wait. Nil:
 	// nobody.
 	OnFailure func(e *operators.Error, o operators.Outcome)
+	// Stubs replaces pipes that reach outside by their stubs.
+	Stubs bool
 	// Watch says which records are traced and timed. Zero: none.
 	Watch operators.Watch
 	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
@@ -97,7 +99,7 @@ func New(cfg Config) (*Task, error) {
 	}
 	t.scope = operators.Scope{
 		Runtime: (*runtime)(t), Application: cfg.SubTopology.Topology().Application, Task: t.id.String(), Partition: cfg.Partition,
-		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0, Watches: cfg.Watch,
+		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0, Watches: cfg.Watch, Stubs: cfg.Stubs,
 	}
 	t.watch = newWatch(cfg.Watch)
 	for _, in := range t.inputs {
@@ -160,6 +162,9 @@ func (t *Task) Topics() []string {
 
 // Store is the task's partition of a store by name, or nil.
 func (t *Task) Store(name string) state.Store { return t.byName[name] }
+
+// Extracts reports whether a source has an extractor of timestamps.
+func (t *Task) Extracts() bool { return t.extracting }
 
 // Process handles up to limit records and returns how many it did. It stops early when no input is ready (K2), after a
 // record whose operators asked for a commit, after a turn of work that operators had left (K5), which counts as a record, while
