@@ -33,6 +33,7 @@ type place struct {
 type log struct {
 	entries []entry // those that were not trimmed
 	first   int     // offset of the first of them
+	begin   int     // offset at which the log began
 	stable  int     // offset of the first entry of the running transaction, else that of the next entry
 }
 
@@ -97,6 +98,60 @@ func (b *Broker) Append(topic string, partition int32, r operators.Input) (offse
 		return 0, err
 	}
 	return b.write(l, entry{Input: r, outside: true}), nil
+}
+
+// Begin makes an empty partition begin at an offset: nothing of it lies before.
+func (b *Broker) Begin(topic string, partition int32, offset int64) error {
+	l, err := b.log(topic, partition)
+	if err != nil {
+		return err
+	}
+	if l.end() != 0 || offset < 0 {
+		return fmt.Errorf("topic %q, partition %d cannot begin at offset %d: it ends at %d", topic, partition, offset, l.end())
+	}
+	l.first, l.begin, l.stable = int(offset), int(offset), int(offset)
+	return nil
+}
+
+// End is the offset of the next record of a partition.
+func (b *Broker) End(topic string, partition int32) (int64, error) {
+	l, err := b.log(topic, partition)
+	if err != nil {
+		return 0, err
+	}
+	return int64(l.end()), nil
+}
+
+// Skip moves the end of a partition to an offset, so that the next record gets it. What lies between is as if it had been
+// aborted; it takes memory until it is trimmed.
+func (b *Broker) Skip(topic string, partition int32, offset int64) error {
+	l, err := b.log(topic, partition)
+	if err != nil {
+		return err
+	}
+	for int64(l.end()) < offset {
+		b.write(l, entry{outside: true, aborted: true})
+	}
+	return nil
+}
+
+// Commit commits a position of an application, as one of its runtimes would have.
+func (b *Broker) Commit(application string, p task.Position) {
+	b.offsets[group{application, p.Topic, p.Partition}] = p
+}
+
+// Commits are the committed positions of an application, by topic and partition.
+func (b *Broker) Commits(application string) []task.Position {
+	var positions []task.Position
+	for name, p := range b.offsets {
+		if name.application == application {
+			positions = append(positions, p)
+		}
+	}
+	slices.SortFunc(positions, func(a, b task.Position) int {
+		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return positions
 }
 
 func (b *Broker) log(topic string, partition int32) (*log, error) {
@@ -184,13 +239,36 @@ func (b *Broker) Committed(application, topic string, partition int32) int64 {
 }
 
 // collector is the Broker as the tasks of a runtime write to it.
-type collector struct{ b *Broker }
+type collector struct {
+	b       *Broker
+	reads   map[string]bool               // topics that the topology reads
+	outputs func(*operators.Output) error // see Config.Outputs
+	written func(*operators.Output)       // see Config.Written
+	noLogs  bool
+}
+
+func (r *Runtime) collector() collector {
+	reads := make(map[string]bool)
+	for _, topic := range r.plan.Inputs() {
+		reads[topic] = true
+	}
+	for _, g := range r.cfg.Graph.Globals {
+		reads[g.Topic] = true
+	}
+	return collector{r.cfg.Broker, reads, r.cfg.Outputs, r.cfg.Written, r.cfg.NoChangelogs}
+}
 
 // Buffer implements [operators.Collector]. Every record gets memory of its own, since topics keep it.
 func (c collector) Buffer() []byte { return nil }
 
 // Send implements [operators.Collector].
 func (c collector) Send(o *operators.Output) error {
+	if c.written != nil {
+		c.written(o)
+	}
+	if c.outputs != nil && !c.reads[o.Topic] {
+		return c.outputs(o)
+	}
 	l, err := c.b.log(o.Topic, o.Partition)
 	if err != nil {
 		return err
@@ -203,6 +281,9 @@ func (c collector) Send(o *operators.Output) error {
 
 // Log implements [task.Collector]. The changelog outlives the generation that key and value lie in.
 func (c collector) Log(topic string, partition int32, key, value []byte) error {
+	if c.noLogs {
+		return nil
+	}
 	l, err := c.b.log(topic, partition)
 	if err != nil {
 		return err

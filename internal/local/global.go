@@ -27,6 +27,7 @@ func (r *Runtime) addGlobal(g *graph.Global) error {
 		r.leases = append(r.leases, p)
 		partitions[i] = p
 	}
+	logs := r.cfg.Broker.topics[g.Topic]
 	// Without a checkpoint of the first, all are made empty.
 	if r.cfg.EmptyState || g.InMemory {
 		if err := partitions[0].Drop(); err != nil {
@@ -39,7 +40,12 @@ func (r *Runtime) addGlobal(g *graph.Global) error {
 	if err != nil {
 		return err
 	}
-	r.globals = append(r.globals, &global{made, g.Topic, r.cfg.Broker.topics[g.Topic]})
+	for p, l := range logs {
+		if begin := int64(l.begin); made.Position(int32(p)) < begin {
+			made.Advance(int32(p), begin)
+		}
+	}
+	r.globals = append(r.globals, &global{made, g.Topic, logs})
 	r.byGlobal[g.Name] = made
 	n, err := r.globals[len(r.globals)-1].follow(r.cfg.Backend)
 	r.restored[g.Name] = n

@@ -145,6 +145,9 @@ func (r *Runtime) take(in *input) *operators.Input {
 	}
 	e := in.head()
 	in.next++
+	if e.outside {
+		r.cause = operators.Origin{Topic: in.name.topic, Partition: in.name.partition, Offset: e.Offset}
+	}
 	if e.outside || !in.waits() || in.head().outside {
 		return &e.Input
 	}
@@ -177,6 +180,23 @@ func (q *queue) Pop() any {
 	in := (*q)[last]
 	*q = (*q)[:last]
 	return in
+}
+
+// Cause is the place of the record from outside that ran last, or runs: of what an operator writes, that is what led to it
+// directly. Zero before the first.
+func (r *Runtime) Cause() operators.Origin { return r.cause }
+
+// Timestamp is when a record that is next of a partition happened, as the extractor of the topic's source says. It is to be asked
+// when all records before it on that partition have run.
+func (r *Runtime) Timestamp(topic string, partition int32, rec *operators.Input) (int64, error) {
+	for _, in := range r.inputs {
+		if in.name.topic == topic && in.name.partition == partition {
+			if ms, ok, err := in.task.Timestamp(in.number, rec); ok || err != nil {
+				return ms, err
+			}
+		}
+	}
+	return rec.Timestamp, nil
 }
 
 func (r *Runtime) process(in *input) error {
@@ -305,7 +325,7 @@ func (r *Runtime) Abort() error {
 		}
 	}
 	for _, in := range r.inputs {
-		in.next = int(r.cfg.Broker.offsets[in.name].Offset)
+		in.next = max(int(r.cfg.Broker.offsets[in.name].Offset), in.log.first)
 		in.queued = false
 	}
 	r.queue = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -32,6 +33,16 @@ type Config struct {
 	// CreateChosen makes the topics that a sink chooses for a record and that are not there, with so many partitions. 0: to
 	// choose such a topic is an error.
 	CreateChosen int32
+	// NoChangelogs leaves out what stores write to their changelogs: for a run that no other one goes on from.
+	NoChangelogs bool
+	// Outputs, if not nil, is given the records for topics that the topology does not read, when an operator writes them, and
+	// the topics stay empty. Its slices are the callee's. An error fails the run. What a transaction wrote that was aborted
+	// is not taken back.
+	Outputs func(*operators.Output) error
+	// Written, if not nil, is shown every record that an operator writes, for internal topics too.
+	Written func(*operators.Output)
+	// Stubs replaces pipes that reach outside by their stubs.
+	Stubs bool
 	// Now is the wall clock at the start. Zero: the epoch.
 	Now time.Time
 	// BeforeCommit, if not nil, is called when everything of a transaction has been written and nothing is committed. An
@@ -52,7 +63,8 @@ type Runtime struct {
 	byGlobal    task.Globals
 	leases      []state.Partition
 	restored    map[string]int
-	uncommitted int           // records of the running transaction
+	uncommitted int // records of the running transaction
+	cause       operators.Origin
 	woken       chan struct{} // something has come back to a task
 	failed      error
 	closed      bool
@@ -120,7 +132,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 	}
 	t, err := task.New(task.Config{
 		Plan: r.plan, SubTopology: sub, Partition: partition, Stores: stores, Globals: r.byGlobal, Budget: r.budget,
-		Collector: collector{r.cfg.Broker},
+		Collector: r.collector(),
 		FindPartitions: func(topic string) (int32, bool, error) {
 			n, ok := r.cfg.Broker.Partitions(topic)
 			if !ok && r.cfg.CreateChosen > 0 {
@@ -134,6 +146,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		WallClock: func() int64 { return r.nowMs },
 		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
 		Wake:      r.wake,
+		Stubs:     r.cfg.Stubs,
 		Metadata:  r.metadata(sub, partition),
 	})
 	if err != nil {
@@ -158,7 +171,7 @@ func (r *Runtime) metadata(sub *graph.SubTopology, partition int32) map[string]s
 }
 
 func (in *input) start(b *Broker) {
-	in.next = int(b.offsets[in.name].Offset)
+	in.next = max(int(b.offsets[in.name].Offset), in.log.begin)
 	in.task.Start(in.number, int64(in.next))
 }
 
@@ -278,6 +291,9 @@ func (r *Runtime) Close() error {
 // Restored is how many records of its changelog were read for a store when the runtime was made, over all partitions; for a
 // global store those of its topic.
 func (r *Runtime) Restored(store string) int { return r.restored[store] }
+
+// Extracts reports whether a source has an extractor of timestamps.
+func (r *Runtime) Extracts() bool { return slices.ContainsFunc(r.tasks, (*task.Task).Extracts) }
 
 // Plan is the topology on the topics of the broker.
 func (r *Runtime) Plan() *graph.Plan { return r.plan }

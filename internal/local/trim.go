@@ -33,7 +33,11 @@ func (r *Runtime) Trim(read map[string]Positions) {
 		limits[l] = offset
 	}
 	for _, in := range r.inputs {
-		limit(in.log, r.cfg.Broker.offsets[in.name].Offset)
+		at := r.cfg.Broker.offsets[in.name].Offset
+		if r.uncommitted == 0 { // what lies between is no record
+			at = max(at, int64(in.next))
+		}
+		limit(in.log, at)
 	}
 	for _, g := range r.globals {
 		for p, l := range g.logs {
