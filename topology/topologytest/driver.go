@@ -1,11 +1,13 @@
 package topologytest
 
 import (
+	"io"
 	"testing"
 	"time"
 
 	"github.com/rivusio/rivusio/internal/local"
 	"github.com/rivusio/rivusio/operators"
+	"github.com/rivusio/rivusio/replay/recording"
 	"github.com/rivusio/rivusio/state"
 	"github.com/rivusio/rivusio/topology"
 )
@@ -18,6 +20,8 @@ type Driver struct {
 	runtime *local.Runtime
 	cfg     local.Config
 	faults  *faults
+
+	recording *recording.Reader // nil without Recorded
 }
 
 type settings struct {
@@ -29,6 +33,7 @@ type settings struct {
 	backend     state.Backend
 	start       time.Time
 	faults      faults
+	recorded    io.Reader
 }
 
 // Option is an option of [New].
@@ -83,10 +88,14 @@ func New(t testing.TB, topo *topology.Topology, opts ...Option) *Driver {
 	}
 	d := &Driver{t: t, topo: topo, broker: local.NewBroker(), faults: &s.faults}
 	d.faults.check(d)
+	d.record(&s)
 	for _, topic := range append(topo.Sources(), topo.Sinks()...) {
 		n, ok := s.ofTopic[topic]
 		if !ok {
 			n = s.partitions
+		}
+		if _, made := d.broker.Partitions(topic); made {
+			continue
 		}
 		if err := d.broker.Create(topic, n); err != nil {
 			t.Fatalf("topologytest: %v", err)
