@@ -193,6 +193,9 @@ func (p *Pebble) Apply(_ context.Context, generations []*Generation) error {
 	size := 1 << 10
 	for _, g := range generations {
 		size += int(g.Bytes()) + len(g.rows)*(rowPrefixBytes+8)
+		if n := len(g.rows); n > 0 { // they are sorted
+			g.partition.(*pebblePartition).raise(g.key(n - 1))
+		}
 	}
 	err = p.write(size, func(b *pebble.Batch) error {
 		for _, g := range generations {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,6 +22,10 @@ type pebblePartition struct {
 	end     []byte  // after all rows
 	key     []byte  // scratch of reads
 	twinOf  *pebblePartition
+
+	// highest is a row key above which there is no row; nil: not known. Windows come in the order of time, so most look-ups of a
+	// window that has just begun end here.
+	highest atomic.Pointer[string]
 
 	mu         sync.Mutex // for the checkpoint, which an apply changes
 	checkpoint Checkpoint
@@ -54,7 +59,37 @@ func (p *pebblePartition) open() error {
 		}
 	}
 	p.incarnate(incarnation)
+	if err := p.findHighest(); err != nil {
+		return p.errorf("find the last row: %w", err)
+	}
 	return nil
+}
+
+// findHighest looks for the last row.
+func (p *pebblePartition) findHighest() error {
+	if !p.tenure.id.Kind.timed() {
+		return nil
+	}
+	return p.backend.guard(func() error {
+		rows, err := p.backend.db.NewIter(&pebble.IterOptions{LowerBound: p.prefix, UpperBound: p.end})
+		if err != nil {
+			return err
+		}
+		last := ""
+		if rows.Last() {
+			last = string(rows.Key()[rowPrefixBytes:])
+		}
+		p.highest.Store(&last)
+		return rows.Close()
+	})
+}
+
+// raise says that a row is about to be written.
+func (p *pebblePartition) raise(key []byte) {
+	if h := p.highest.Load(); h != nil && *h < string(key) {
+		to := string(key)
+		p.highest.Store(&to)
+	}
 }
 
 // in is the partition's key in an area of the catalogue.
@@ -121,6 +156,9 @@ func (p *pebblePartition) Checkpoint() Checkpoint {
 }
 
 func (p *pebblePartition) Get(dst, key []byte) (value []byte, found bool, err error) {
+	if h := p.highest.Load(); h != nil && *h < string(key) {
+		return dst, false, nil
+	}
 	p.key = p.rowKey(p.key[:0], key)
 	err = p.backend.guard(func() error {
 		v, closer, err := p.backend.db.Get(p.key)
@@ -173,6 +211,9 @@ func (p *pebblePartition) Restore(rows []ChangelogRow, offset int64) error {
 		size += len(r.Key) + len(r.Value) + rowPrefixBytes + 8
 	}
 	checkpoint := Checkpoint{Offset: offset, At: time.Now(), Times: c.times}
+	if n := len(c.order); n > 0 {
+		p.raise(rows[c.order[n-1].index].Key[1:])
+	}
 	err = p.backend.write(size, func(b *pebble.Batch) error {
 		for _, e := range c.order {
 			p.put(b, rows[e.index].Key[1:], rows[e.index].Value)
@@ -193,6 +234,9 @@ func (p *pebblePartition) Rebuild(context.Context) (Twin, error) {
 	defer p.tenure.end()
 	twin := &pebblePartition{tenure: p.tenure, backend: p.backend, place: p.place, twinOf: p, checkpoint: noCheckpoint()}
 	twin.incarnate(1 - p.incarnation())
+	if p.tenure.id.Kind.timed() {
+		twin.highest.Store(new(string))
+	}
 	err := p.backend.write(1<<8, func(b *pebble.Batch) error {
 		return errors.Join(b.DeleteRange(twin.prefix, twin.end, nil), twin.putCheckpoint(b, twin.checkpoint))
 	})
@@ -219,6 +263,7 @@ func (p *pebblePartition) Swap() error {
 		return p.errorf("swap: %w", err)
 	}
 	old.incarnate(p.incarnation())
+	old.highest.Store(p.highest.Load())
 	old.setCheckpoint(checkpoint)
 	p.tenure.epoch = 0 // nothing goes through the twin any more
 	return nil
