@@ -88,3 +88,6 @@ func (s *Scope) Await() {
 		b.Await()
 	}
 }
+
+// WorksBeside reports whether an operator was made that works beside the task.
+func (s *Scope) WorksBeside() bool { return len(s.beside) > 0 }

@@ -49,3 +49,6 @@ func (s *Scope) Turn() error {
 	}
 	return nil
 }
+
+// LeavesWork reports whether an operator was made that may leave work for later turns.
+func (s *Scope) LeavesWork() bool { return len(s.works) > 0 }

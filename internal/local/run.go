@@ -51,7 +51,7 @@ func (r *Runtime) wake() {
 
 // returned is a task to which something has come back, or nil.
 func (r *Runtime) returned() *task.Task {
-	for _, t := range r.tasks {
+	for _, t := range r.beside {
 		if t.Returned() || t.Busy() && !r.cfg.Beside {
 			return t
 		}
@@ -84,7 +84,7 @@ func (r *Runtime) settle(t *task.Task) error {
 
 // working returns the first task that can do work left over from its last record, or nil.
 func (r *Runtime) working() *task.Task {
-	for _, t := range r.tasks {
+	for _, t := range r.leaving {
 		if t.WorkLeft() && !t.Full() {
 			return t
 		}

@@ -57,6 +57,8 @@ type Runtime struct {
 	budget      *state.Budget
 	nowMs       int64
 	tasks       []*task.Task
+	beside      []*task.Task // those of tasks of which an operator works beside them
+	leaving     []*task.Task // those of which an operator may leave work for later
 	inputs      []*input
 	queue       queue
 	globals     []*global
@@ -146,6 +148,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		WallClock: func() int64 { return r.nowMs },
 		MaxIdleMs: -1, // the runtime decides about the order, and gives a task one record at a time
 		Wake:      r.wake,
+		OwnStats:  true,
 		Stubs:     r.cfg.Stubs,
 		Metadata:  r.metadata(sub, partition),
 	})
@@ -153,6 +156,12 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		return err
 	}
 	r.tasks = append(r.tasks, t)
+	if t.WorksBeside() {
+		r.beside = append(r.beside, t)
+	}
+	if t.LeavesWork() {
+		r.leaving = append(r.leaving, t)
+	}
 	for i, topic := range t.Topics() {
 		in := &input{task: t, number: i, name: group{r.cfg.Graph.Application, topic, partition}, log: r.cfg.Broker.topics[topic][partition]}
 		in.start(r.cfg.Broker)
@@ -325,6 +334,7 @@ func (r *Runtime) Stats() []task.NodeStats {
 	var stats []task.NodeStats
 	at := make(map[string]int)
 	for _, t := range r.tasks {
+		t.Publish()
 		for _, n := range t.Stats() {
 			i, ok := at[n.Node]
 			if !ok {

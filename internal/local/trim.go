@@ -10,15 +10,18 @@ func (l *log) has(offset int64, topic string) error {
 	return nil
 }
 
-// trim drops the entries before an offset. Their memory goes when the log grows next.
+// trim drops the entries before an offset. Their places are used again.
 func (l *log) trim(offset int64) {
 	n := min(max(0, int(offset)-l.first), l.stable-l.first)
+	l.first += n
+	if left := len(l.entries) - n; left <= n {
+		copy(l.entries, l.entries[n:])
+		clear(l.entries[left:])
+		l.entries = l.entries[:left]
+		return
+	}
 	clear(l.entries[:n])
 	l.entries = l.entries[n:]
-	l.first += n
-	if len(l.entries) == 0 {
-		l.entries = l.entries[:0:0]
-	}
 }
 
 // Trim drops what nobody needs any more: of each topic that the topology reads what is committed, of the topics in read

@@ -57,6 +57,9 @@ type Config struct {
 	OnFailure func(e *operators.Error, o operators.Outcome)
 	// Stubs replaces pipes that reach outside by their stubs.
 	Stubs bool
+	// OwnStats leaves the publication of the operators' counters to [Task.Publish] and commits: for a runtime that gives a task one
+	// record at a time and reads them itself.
+	OwnStats bool
 	// Watch says which records are traced and timed. Zero: none.
 	Watch operators.Watch
 	// Metadata is what [Task.Positions] gave at the last commit, by topic; without an entry there was none.
@@ -175,7 +178,9 @@ func (t *Task) Process(limit int) (n int, err error) {
 		if v := recover(); v != nil {
 			err = t.scope.Recovered(v, debug.Stack())
 		}
-		t.stats.publish(t.in)
+		if !t.cfg.OwnStats {
+			t.stats.publish(t.in)
+		}
 	}()
 	for n < limit && !t.commit {
 		if t.scope.Returned() {
@@ -236,6 +241,15 @@ func (t *Task) take() error {
 	}
 	return nil
 }
+
+// Publish makes [Task.Stats] say what the operators have counted so far. Its caller is the one that calls Process.
+func (t *Task) Publish() { t.stats.publish(t.in) }
+
+// WorksBeside reports whether an operator works beside the task (K7), LeavesWork whether one may leave work for later turns (K5).
+func (t *Task) WorksBeside() bool { return t.scope.WorksBeside() }
+
+// LeavesWork is described at [Task.WorksBeside].
+func (t *Task) LeavesWork() bool { return t.scope.LeavesWork() }
 
 // Busy reports whether operators have something on its way beside the task (K7).
 func (t *Task) Busy() bool { return t.scope.Busy() }
