@@ -5,6 +5,7 @@ sut_build() { (cd "$BENCH/.." && GOTOOLCHAIN=auto go build -o "$WORK/processor" 
 
 # query bootstrap app-id guarantee commit-ms state-dir input-topic
 sut_command() {
-  echo "env GOMAXPROCS=1 '$WORK/processor' --query $1 --bootstrap $2 --app-id $3 --guarantee $4 --commit-ms $5" \
-    "--state-dir $6 --input $7 --threads 1 --cache-bytes 10485760"
+  local guarantee=exactly-once; [[ $4 == alos ]] && guarantee=at-least-once
+  echo "env GOMAXPROCS=1 '$WORK/processor' run --query $1 --brokers $2 --app-id $3 --guarantee $guarantee --commit-interval $5ms" \
+    "--state-dir $6 --input $7 --workers 1 --cache-size 10MiB --admin-address none"
 }
