@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -107,7 +108,7 @@ func (f *pipeFlags) run(cmd *cobra.Command, path string) (err error) {
 	p.In, p.Out, p.Progress = cmd.InOrStdin(), cmd.OutOrStdout(), new(jsonlines.Progress)
 	stop := func() {}
 	if terminal := progressTerminal(cmd.ErrOrStderr(), f.quiet); terminal != nil {
-		stop = showProgress(terminal, p.Progress)
+		stop = showProgress(terminal, func(took time.Duration) string { return progressLine(p.Progress, took) })
 	}
 	err = p.Run(cmd.Context())
 	stop()

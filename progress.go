@@ -15,7 +15,7 @@ const redraw = 250 * time.Millisecond
 
 // showProgress draws how far a run is, on one line of a terminal, until the function that it returns is called; that leaves
 // the last state there.
-func showProgress(to io.Writer, p *jsonlines.Progress) (stop func()) {
+func showProgress(to io.Writer, line func(took time.Duration) string) (stop func()) {
 	begun := time.Now()
 	ended := make(chan struct{})
 	var done sync.WaitGroup
@@ -25,10 +25,10 @@ func showProgress(to io.Writer, p *jsonlines.Progress) (stop func()) {
 		for {
 			select {
 			case <-ended:
-				fmt.Fprintf(to, "\r\x1b[K%s\n", progressLine(p, time.Since(begun)))
+				fmt.Fprintf(to, "\r\x1b[K%s\n", line(time.Since(begun)))
 				return
 			case <-ticker.C:
-				fmt.Fprintf(to, "\r\x1b[K%s", progressLine(p, time.Since(begun)))
+				fmt.Fprintf(to, "\r\x1b[K%s", line(time.Since(begun)))
 			}
 		}
 	})

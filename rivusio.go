@@ -45,7 +45,7 @@ func Command(topologies ...Constructor) *cobra.Command {
 	}
 	root.AddCommand(
 		p.runCommand(), p.describeCommand(), p.topicsCommand(), p.aclsCommand(), deadLettersCommand(), healthCommand(), generateCommand(),
-		lintCommand(), testCommand(), pipeCommand(), p.schemaCommand(), pluginsCommand(), configCommand(), versionCommand(),
+		lintCommand(), testCommand(), pipeCommand(), p.schemaCommand(), p.replayCommand(), p.recordCommand(), pluginsCommand(), configCommand(), versionCommand(),
 	)
 	return root
 }
@@ -65,7 +65,14 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if err == nil {
 		return ExitOK
 	}
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return exit.code
+	}
 	fmt.Fprintf(root.ErrOrStderr(), "%s: %v\n", root.Name(), err)
+	if exit != nil {
+		return exit.code
+	}
 	var failed *failure
 	if errors.As(err, &failed) && !wrongConfiguration(err) {
 		return ExitFailure
@@ -88,6 +95,21 @@ type failure struct{ err error }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// exitError ends a command with a code of its own. Without err nothing is printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
 
 // usageError is a mistake on the command line that a command finds itself.
 type usageError struct{ text string }
