@@ -62,7 +62,7 @@ stores. replay --snapshot begins with it.`,
 				if err != nil {
 					return err
 				}
-				n, err := replay.Record(cmd.Context(), source, to)
+				n, err := replay.Record(cmd.Context(), source, to, t.Sinks()...)
 				return errors.Join(err, told(cmd, "records", n, err))
 			})
 		},

@@ -25,12 +25,12 @@ func (e external[In, Out]) stubOf() any {
 
 func (e external[In, Out]) Process(ctx context.Context, in In) (Out, error) {
 	if !Stubbed(ctx) {
-		return call(ctx, e.pipe, in)
+		return e.pipe.Process(ctx, in)
 	}
 	if e.stub == nil {
 		return *new(Out), ErrNoStub
 	}
-	return call(ctx, e.stub, in)
+	return e.stub.Process(ctx, in)
 }
 
 // ErrNoStub is the error of a pipe that reaches outside, must not, and has no stub.

@@ -11,8 +11,9 @@ import (
 	"github.com/rivusio/rivusio/replay/recording"
 )
 
-// Record writes a slice to a recording. It closes the source, and returns how many records there were.
-func Record(ctx context.Context, s Source, to io.Writer) (n int64, err error) {
+// Record writes a slice to a recording. It closes the source, and returns how many records there were. outputs are topics whose
+// numbers of partitions are noted too, as far as the source knows them, so that results get the partitions that they have there.
+func Record(ctx context.Context, s Source, to io.Writer, outputs ...string) (n int64, err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	ranges := s.Ranges()
 	if err := checkRanges(ranges); err != nil {
@@ -25,6 +26,11 @@ func Record(ctx context.Context, s Source, to io.Writer) (n int64, err error) {
 			return 0, fmt.Errorf("replay: the source does not know how many partitions topic %q has", r.Topic)
 		}
 		h.Partitions[r.Topic] = p
+	}
+	for _, topic := range outputs {
+		if p, ok := s.Partitions(topic); ok {
+			h.Partitions[topic] = p
+		}
 	}
 	w := recording.NewWriter(to, h)
 	m := merge{source: s, ranges: ranges, used: slices.Repeat([]bool{true}, len(ranges))}

@@ -187,3 +187,10 @@ func TestOffsetsAreThoseOfTheSlice(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// passing is the topology that writes what it reads.
+func passing() (*topology.Topology, error) {
+	b := topology.NewBuilder("passing")
+	b.Stream("in", serde.Bytes, serde.Bytes).To("out")
+	return b.Build()
+}
