@@ -87,7 +87,7 @@ var thirdPartyTable = []thirdPartyRow{
 	{"go.yaml.in/yaml/v3", "config internal/document", "the configuration of a process lies in layers, of which a document is one"},
 	{"github.com/tetratelabs/wazero", "plugins/wasm", ""},
 	{"github.com/spf13/pflag", "config .", "the command line declares the flags that the configuration reads"},
-	{"github.com/spf13/cobra", ". cmd/processor", "the binary adds its own command to the command line that the root package gives"},
+	{"github.com/spf13/cobra", ". cmd/processor bench/processor", "the binaries add their own commands and flags to the command line that the root package gives"},
 	{"golang.org/x/term", ". cmd/processor cmd/processor/internal/demo", "each asks whether it writes to a terminal"},
 	{"github.com/twmb/franz-go/pkg/kfake", "cmd/processor/internal/demo", ""},
 	{"github.com/twmb/franz-go/pkg/kgo", "engine cmd/processor/internal/demo", "the demo feeds its own broker"},
