@@ -9,8 +9,6 @@ import (
 	"github.com/rivusio/rivusio/serde/avro"
 )
 
-const slowdown = 1
-
 type flat struct {
 	A int64     `avro:"a"`
 	B int32     `avro:"b"`

@@ -5,17 +5,16 @@ import (
 	"testing"
 
 	"github.com/rivusio/rivusio/serde/avro"
+	"github.com/rivusio/rivusio/serde/internal/cost"
 	"github.com/rivusio/rivusio/serde/registry"
 )
-
-const maxFuzzAllocated = 64 << 20
 
 // canonicalFrom checks that any bytes are an error or a value that has one form from then on.
 func canonicalFrom[T any](t *testing.T, f *avro.Format[T], b []byte) {
 	input := bytes.Clone(b)
-	was := allocatedBytes()
+	was := cost.Allocated()
 	v, err := f.Decode(b)
-	if n := allocatedBytes() - was; n > maxFuzzAllocated {
+	if n := cost.Allocated() - was; n > cost.MaxBytes {
 		t.Errorf("decoding %d bytes allocated %d", len(b), n)
 	}
 	if !bytes.Equal(b, input) {
@@ -73,12 +72,12 @@ func FuzzSchema(f *testing.F) {
 	f.Add(`{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`, []byte{2, 2, 0})
 	typed := avro.Must(avro.Typed[newUser](""))
 	f.Fuzz(func(t *testing.T, schema string, b []byte) {
-		was := allocatedBytes()
+		was := cost.Allocated()
 		if read, err := typed.Reader(registry.Schema{Type: registry.Avro, Text: schema}); err == nil {
 			_, _ = read(bytes.Clone(b))
 		}
 		format, err := avro.Dynamic(schema)
-		if n := allocatedBytes() - was; n > maxFuzzAllocated {
+		if n := cost.Allocated() - was; n > cost.MaxBytes {
 			t.Errorf("a schema of %d bytes allocated %d", len(schema), n)
 		}
 		if err != nil {

@@ -5,12 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"runtime/metrics"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rivusio/rivusio/serde/avro"
+	"github.com/rivusio/rivusio/serde/internal/cost"
 	"github.com/rivusio/rivusio/serde/registry"
 )
 
@@ -21,30 +20,10 @@ func long(numbers ...int64) (b []byte) {
 	return b
 }
 
-func allocatedBytes() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
-}
-
-// bounded runs what must be cheap. The time is the best of a few: other tests run beside this one.
+// bounded holds f to what one message may take.
 func bounded(t *testing.T, f func() error) error {
 	t.Helper()
-	var best time.Duration
-	for range 5 {
-		start, was := time.Now(), allocatedBytes()
-		err := f()
-		allocated, took := allocatedBytes()-was, time.Since(start)
-		if allocated > 64<<20 {
-			t.Errorf("it allocated %d MiB, want less than 64", allocated>>20)
-		}
-		if took < 100*time.Millisecond*slowdown {
-			return err
-		}
-		best = took
-	}
-	t.Errorf("it took %v each time, want less than 100 ms", best)
-	return f()
+	return cost.Message(t, "it", f)
 }
 
 type empty struct{}

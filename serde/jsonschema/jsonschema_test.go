@@ -2,11 +2,10 @@ package jsonschema_test
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/rivusio/rivusio/serde/internal/cost"
 	"github.com/rivusio/rivusio/serde/jsonschema"
 	"github.com/rivusio/rivusio/serde/registry"
 )
@@ -163,32 +162,6 @@ func TestSchemasThatAreRefused(t *testing.T) {
 	}
 }
 
-// maxTime is generous: other tests run beside this one.
-const maxTime = 500 * time.Millisecond
-
-func bounded(t *testing.T, name string, f func() error) error {
-	t.Helper()
-	best, err := time.Hour, error(nil)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		err = f()
-		best = min(best, time.Since(start))
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
-			t.Errorf("%s: took %d MiB", name, n>>20)
-		}
-		if best < maxTime {
-			return err
-		}
-	}
-	if !raceDetector {
-		t.Errorf("%s: took %v", name, best)
-	}
-	return err
-}
-
 // doubling is a schema of 60 definitions, each of which has the next one twice.
 func doubling(keyword, last string) string {
 	var b strings.Builder
@@ -224,7 +197,7 @@ func TestHostileSchemas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = bounded(t, name, func() error { _, err := read([]byte(c.value)); return err })
+		err = cost.Message(t, name, func() error { _, err := read([]byte(c.value)); return err })
 		if err == nil || !strings.Contains(err.Error(), "steps") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -251,7 +224,7 @@ func TestHostileValues(t *testing.T) {
 		"huge number":       "1e999999999",
 		"open string":       `"` + strings.Repeat("x", 1<<20),
 	} {
-		if err := bounded(t, name, func() error { _, err := read([]byte(value)); return err }); err == nil || len(err.Error()) > 700 {
+		if err := cost.Message(t, name, func() error { _, err := read([]byte(value)); return err }); err == nil || len(err.Error()) > 700 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -37,19 +37,34 @@ const (
 	smallestBytes = 2
 )
 
+// Of messages without a Go type, which become maps: a field is an entry of the message's map and one of the map that it becomes,
+// each of which is made with room for eight.
+const (
+	dynamicMapBytes   = 360
+	dynamicEntryBytes = 192
+	dynamicUnsetBytes = 96 // an entry of a field that the value has anyway
+	dynamicItemBytes  = 96 // an item of the list that a list becomes; it takes more time than memory
+)
+
+// planner makes plans of messages, each type once.
+type planner struct {
+	plans   map[protoreflect.FullName]*plan
+	dynamic bool // the messages have no Go type, and become maps
+}
+
 // planOf makes the plan of a message, which may be any of its type.
-func planOf(m protoreflect.Message) *plan {
-	plans := map[protoreflect.FullName]*plan{}
-	p := plansOf(plans, m)
-	for _, below := range plans {
+func planOf(m protoreflect.Message, dynamic bool) *plan {
+	pl := planner{plans: map[protoreflect.FullName]*plan{}, dynamic: dynamic}
+	p := pl.plan(m)
+	for _, below := range pl.plans {
 		p.worst = max(p.worst, below.worst)
 	}
 	return p
 }
 
-func plansOf(plans map[protoreflect.FullName]*plan, m protoreflect.Message) *plan {
+func (pl *planner) plan(m protoreflect.Message) *plan {
 	name := m.Descriptor().FullName()
-	if p := plans[name]; p != nil {
+	if p := pl.plans[name]; p != nil {
 		return p
 	}
 	p := &plan{
@@ -57,13 +72,24 @@ func plansOf(plans map[protoreflect.FullName]*plan, m protoreflect.Message) *pla
 		fields: map[protowire.Number]*planField{},
 		worst:  (fieldBytes + growth*smallestBytes) / smallestBytes, // of unknown fields, which are kept as bytes
 	}
-	plans[name] = p
+	pl.plans[name] = p
 	fields := m.Descriptor().Fields()
+	if pl.dynamic {
+		p.bytes += 2*dynamicMapBytes + growth*headerBytes + dynamicItemBytes
+		for i := range fields.Len() {
+			if !fields.Get(i).HasPresence() { // the map has it anyway
+				p.bytes += dynamicUnsetBytes
+			}
+		}
+	}
 	for i := range fields.Len() {
-		p.add(fields.Get(i).Number(), fieldPlan(plans, m, fields.Get(i)))
+		p.add(fields.Get(i).Number(), pl.field(m, fields.Get(i)))
+	}
+	if pl.dynamic {
+		return p
 	}
 	protoregistry.GlobalTypes.RangeExtensionsByMessage(name, func(x protoreflect.ExtensionType) bool {
-		f := fieldPlan(plans, m, x.TypeDescriptor())
+		f := pl.field(m, x.TypeDescriptor())
 		f.perValue += entryBytes // extensions are in a map
 		p.add(x.TypeDescriptor().Number(), f)
 		return true
@@ -76,26 +102,34 @@ func (p *plan) add(n protowire.Number, f *planField) {
 	p.worst = max(p.worst, (fieldBytes+f.perValue+smallestBytes-1)/smallestBytes, f.perByte)
 }
 
-func fieldPlan(plans map[protoreflect.FullName]*plan, m protoreflect.Message, f protoreflect.FieldDescriptor) *planField {
+func (pl *planner) field(m protoreflect.Message, f protoreflect.FieldDescriptor) *planField {
 	switch {
 	case f.IsMap():
 		out := &planField{perValue: growth * entryBytes}
+		if pl.dynamic {
+			out.perValue += 2 * dynamicEntryBytes
+		}
 		if f.MapValue().Message() != nil {
-			value := plansOf(plans, m.NewField(f).Map().NewValue().Message())
+			value := pl.plan(m.NewField(f).Map().NewValue().Message())
 			out.perValue += value.bytes
 			// An entry is a message of its own on the wire, with the value in field 2.
 			out.message = &plan{fields: map[protowire.Number]*planField{2: {message: value}}}
 		}
 		return out
 	case f.Message() != nil:
-		one := plansOf(plans, messageIn(m.NewField(f), f))
+		one := pl.plan(messageIn(m.NewField(f), f))
 		out := &planField{message: one, perValue: one.bytes}
 		if f.ContainingOneof() != nil {
 			out.perValue += boxBytes
 		}
 		return out
+	case f.IsList() && pl.dynamic: // of values of three words
+		each := growth*headerBytes + dynamicItemBytes
+		return &planField{perValue: each, perByte: each}
 	case f.IsList():
 		return &planField{perValue: growth * headerBytes, perByte: growth * 8}
+	case pl.dynamic:
+		return &planField{perValue: headerBytes + 2*dynamicEntryBytes}
 	}
 	return &planField{perValue: headerBytes} // its content, an optional's pointer or the box of a oneof
 }

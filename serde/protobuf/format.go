@@ -18,12 +18,20 @@ const (
 	MaxMemory = 32 << 20 // bytes when decoded, as counted beforehand; a field counts as 96 at least
 )
 
-// Format is M in the form that Confluent's serializers write: a message index and the message. Make one with [Of]. It
-// implements registry.Format. Any number of goroutines may use one.
-type Format[M proto.Message] struct {
-	m      message[M]
+// Format is T in the form that Confluent's serializers write: a message index and the message. Make one with [Of] or [Dynamic].
+// It implements registry.Format. Any number of goroutines may use one.
+type Format[T any] struct {
+	codec  codec[T]
+	desc   protoreflect.MessageDescriptor
 	schema registry.Schema
 	index  []byte // in front of what is written
+}
+
+// codec encodes and decodes the messages of one type.
+type codec[T any] interface {
+	serde.Serde[T]
+	serde.Nuller[T]
+	decode(b []byte) (T, error) // for which nil is a message without fields
 }
 
 // Of is the format of M, a pointer to a message that protoc-gen-go made. Its schema is the .proto file of M as text, printed
@@ -39,19 +47,23 @@ func Of[M proto.Message]() (*Format[M], error) {
 	if err != nil {
 		return nil, fmt.Errorf("protobuf: %s: %w", m.desc.FullName(), err)
 	}
-	return &Format[M]{m: m, schema: schema, index: appendIndex(nil, indexOf(m.desc).want)}, nil
+	return newFormat(m, m.desc, schema), nil
+}
+
+func newFormat[T any](c codec[T], desc protoreflect.MessageDescriptor, schema registry.Schema) *Format[T] {
+	return &Format[T]{codec: c, desc: desc, schema: schema, index: appendIndex(nil, indexOf(desc).want)}
 }
 
 // Schema implements registry.Format. The caller must not change its references.
-func (f *Format[M]) Schema() registry.Schema { return f.schema }
+func (f *Format[T]) Schema() registry.Schema { return f.schema }
 
 // IsNull reports whether v is nil.
-func (f *Format[M]) IsNull(v M) bool { return f.m.IsNull(v) }
+func (f *Format[T]) IsNull(v T) bool { return f.codec.IsNull(v) }
 
 // Append implements registry.Format: it appends the message index and the message.
-func (f *Format[M]) Append(dst []byte, v M) ([]byte, error) {
+func (f *Format[T]) Append(dst []byte, v T) ([]byte, error) {
 	before := len(dst)
-	out, err := f.m.Append(append(dst, f.index...), v)
+	out, err := f.codec.Append(append(dst, f.index...), v)
 	if err != nil {
 		return dst[:before], err
 	}
@@ -59,34 +71,44 @@ func (f *Format[M]) Append(dst []byte, v M) ([]byte, error) {
 }
 
 // Reader implements registry.Format. The writer's schema is a .proto file as text, or a FileDescriptorProto in base64 as the
-// registry also gives it. It must have a message of M's full name, in the file itself, whatever its place in there.
+// registry also gives it. It must have a message of T's full name, in the file itself, whatever its place in there.
 //
-// Fields are matched by number, as ever in Protobuf; those that M does not have are kept as unknown fields. It is an error if M
-// has a field of the same number in a form that would not be recognised as one, such as a string where the writer has an
-// integer: decoding would take it for an unknown field. So it is for the messages in fields, by whatever name. What Protobuf
-// calls compatible is read: integers of other widths and signs (cut to the width of M's field), string and bytes, enums.
-func (f *Format[M]) Reader(writer registry.Schema) (func(payload []byte) (M, error), error) {
-	file, err := parse(writer)
+// Fields are matched by number, as ever in Protobuf; those that T does not have are kept as unknown fields, or left out of what
+// [Dynamic] reads. It is an error if T has a field of the same number in a form that would not be recognised as one, such as a
+// string where the writer has an integer: decoding would take it for an unknown field. So it is for the messages in fields, by
+// whatever name. What Protobuf calls compatible is read: integers of other widths and signs (cut to the width of T's field),
+// string and bytes, enums.
+func (f *Format[T]) Reader(writer registry.Schema) (func(payload []byte) (T, error), error) {
+	desc, err := f.writers(writer)
 	if err != nil {
-		return nil, fmt.Errorf("protobuf: the writer's schema: %w", err)
-	}
-	desc := find(file.Messages(), f.m.desc.FullName())
-	if desc == nil {
-		return nil, fmt.Errorf("protobuf: the writer's schema %s has no message %s but %s",
-			shownPath(file), f.m.desc.FullName(), shownNames(file.Messages()))
-	}
-	if err := readable(desc, f.m.desc); err != nil {
 		return nil, err
 	}
 	at := indexOf(desc)
-	return func(payload []byte) (M, error) {
+	return func(payload []byte) (T, error) {
 		rest, err := at.cut(payload)
 		if err != nil {
-			var none M
+			var none T
 			return none, err
 		}
-		return f.m.decode(rest)
+		return f.codec.decode(rest)
 	}, nil
+}
+
+// writers is the message of a writer's schema that T can be read from.
+func (f *Format[T]) writers(schema registry.Schema) (protoreflect.MessageDescriptor, error) {
+	if schema.Type == registry.Protobuf && schema.Text == f.schema.Text && len(schema.References)+len(f.schema.References) == 0 {
+		return f.desc, nil
+	}
+	file, err := parse(schema)
+	if err != nil {
+		return nil, fmt.Errorf("protobuf: the writer's schema: %w", err)
+	}
+	desc := find(file.Messages(), f.desc.FullName())
+	if desc == nil {
+		return nil, fmt.Errorf("protobuf: the writer's schema %s has no message %s but %s",
+			shownPath(file), f.desc.FullName(), shownNames(file.Messages()))
+	}
+	return desc, readable(desc, f.desc)
 }
 
 // Message is the serde of M as one message, without an index or a schema in front: what a topic without a registry has. Nil is
@@ -118,7 +140,7 @@ func newMessage[M proto.Message]() (message[M], error) {
 	return message[M]{
 		desc:  typ.Descriptor(),
 		typ:   typ,
-		plan:  planOf(typ.New()),
+		plan:  planOf(typ.New(), false),
 		write: proto.MarshalOptions{Deterministic: true},
 		read:  proto.UnmarshalOptions{RecursionLimit: MaxDepth, NoLazyDecoding: true},
 	}, nil

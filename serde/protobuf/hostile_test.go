@@ -3,15 +3,14 @@ package protobuf_test
 import (
 	"bytes"
 	"encoding/hex"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/rivusio/rivusio/serde/internal/cost"
 	"github.com/rivusio/rivusio/serde/protobuf"
 	"github.com/rivusio/rivusio/serde/protobuf/internal/orderpb"
 )
@@ -53,39 +52,15 @@ func wrapped(tag byte, content []byte) []byte {
 	}
 }
 
-const (
-	maxAllocated = 64 << 20
-	maxTime      = 500 * time.Millisecond // generous: other tests run beside this one
-)
-
-// bounded runs f and reports what it took. The time is the best of a few, so that a busy machine fails no test.
+// bounded holds f to what one message may take.
 func bounded[M any](t *testing.T, name string, input []byte, f func([]byte) (M, error)) error {
 	t.Helper()
-	var err error
-	best := time.Hour
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
-		_, err = f(input)
-		best = min(best, time.Since(start))
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > maxAllocated {
-			t.Errorf("%s: %d bytes of input took %d MiB", name, len(input), n>>20)
-		}
-		if best < maxTime {
-			break
-		}
-	}
-	if best >= maxTime && !raceDetector {
-		t.Errorf("%s: took %v", name, best)
-	}
-	return err
+	return cost.Message(t, name, func() error { _, err := f(input); return err })
 }
 
-func TestHostileMessages(t *testing.T) {
-	s := plain[*orderpb.Order](t)
-	for name, input := range map[string][]byte{
+// hostileOrders are no messages of shop.Order, or take too much.
+func hostileOrders(t testing.TB) map[string][]byte {
+	return map[string][]byte{
 		"truncated":                bytesOf(t, "0a05"),
 		"length beyond the end":    bytesOf(t, "0affffffff07"),
 		"negative length":          bytesOf(t, "0affffffffffffffffff01"),
@@ -101,7 +76,12 @@ func TestHostileMessages(t *testing.T) {
 		"a million companies":      bytes.Repeat([]byte{0x5a, 0}, 1<<20),
 		"more than MaxBytes":       wrapped(0x42, make([]byte, protobuf.MaxBytes)),
 		"deep":                     wrapped(0x5a, nested(5_000, 0x22)),
-	} {
+	}
+}
+
+func TestHostileMessages(t *testing.T) {
+	s := plain[*orderpb.Order](t)
+	for name, input := range hostileOrders(t) {
 		if err := bounded(t, name, input, s.Decode); err == nil {
 			t.Errorf("%s is taken", name)
 		} else if len(err.Error()) > 300 || !strings.Contains(err.Error(), "shop.Order") {

@@ -9,8 +9,12 @@ import (
 	"strings"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/protoutil"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/rivusio/rivusio/serde/registry"
@@ -18,12 +22,6 @@ import (
 
 // mainFile is the path of a schema that has none of its own. No import can mean it.
 const mainFile = "/schema.proto"
-
-// maxNesting bounds the brackets of a schema: the compiler goes down them by recursion.
-const maxNesting = 64
-
-// maxSchemaBytes bounds a schema with its references.
-const maxSchemaBytes = 1 << 20
 
 // comesWithProtobuf reports whether every compiler has the file of an import.
 func comesWithProtobuf(path string) bool { return strings.HasPrefix(path, "google/protobuf/") }
@@ -37,12 +35,9 @@ func parse(s registry.Schema) (file protoreflect.FileDescriptor, err error) {
 	if err := collect(texts, mainFile, s, 0); err != nil {
 		return nil, err
 	}
-	total := 0
+	left := budget{bytes: maxSchemaBytes, parts: maxSchemaParts}
 	for path, text := range texts {
-		if total += len(text); total > maxSchemaBytes {
-			return nil, fmt.Errorf("more than %d bytes with its references", maxSchemaBytes)
-		}
-		if err := checkNesting(text); err != nil {
+		if err := left.take(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(path, "/"), err)
 		}
 	}
@@ -59,9 +54,35 @@ func parse(s registry.Schema) (file protoreflect.FileDescriptor, err error) {
 	}
 	files, err := compiler.Compile(context.Background(), mainFile)
 	if err != nil {
+		return nil, detail{err}
+	}
+	return plainFile(new(protoregistry.Files), files[0])
+}
+
+// plainFile makes the descriptors of a file again, without the compiler's: those look for what they are asked each time.
+func plainFile(known *protoregistry.Files, file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
+	for i := range file.Imports().Len() {
+		imported := file.Imports().Get(i).FileDescriptor
+		if _, err := known.FindFileByPath(imported.Path()); err == nil {
+			continue
+		}
+		_, compiled := imported.(linker.Result)
+		var err error
+		if compiled {
+			imported, err = plainFile(known, imported)
+		}
+		if err == nil && !compiled {
+			err = known.RegisterFile(imported)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	plain, err := protodesc.NewFile(protoutil.ProtoFromFileDescriptor(file), known)
+	if err != nil {
 		return nil, err
 	}
-	return files[0], nil
+	return plain, known.RegisterFile(plain)
 }
 
 // collect adds a schema and all that it refers to, by path.
@@ -84,7 +105,7 @@ func collect(texts map[string]string, path string, s registry.Schema, depth int)
 func resolve(texts map[string]string, path string) (protocompile.SearchResult, error) {
 	text, ok := texts[path]
 	if !ok {
-		return protocompile.SearchResult{}, fmt.Errorf("import %q is not among the references of the schema", path)
+		return protocompile.SearchResult{}, fmt.Errorf("import %q is not among the references of the schema", cut(path))
 	}
 	if p := fromBase64(text); p != nil {
 		p.Name = proto.String(path)
@@ -106,52 +127,10 @@ func fromBase64(text string) *descriptorpb.FileDescriptorProto {
 	return p
 }
 
-var errNesting = fmt.Errorf("brackets more than %d deep", maxNesting)
+// maxShownFields bounds an error about fields.
+const maxShownFields = 10
 
-// checkNesting looks at the brackets outside of comments and strings.
-func checkNesting(text string) error {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '{', '[', '(', '<':
-			if depth++; depth > maxNesting {
-				return errNesting
-			}
-		case '}', ']', ')', '>':
-			depth--
-		case '"', '\'':
-			for i++; i < len(text) && text[i] != c && text[i] != '\n'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case '/':
-			i = skipComment(text, i)
-		}
-	}
-	return nil
-}
-
-// skipComment returns the last byte of a comment that begins at i, or i.
-func skipComment(text string, i int) int {
-	end := -1
-	switch rest := text[i:]; {
-	case strings.HasPrefix(rest, "//"):
-		end = strings.IndexByte(rest, '\n')
-	case strings.HasPrefix(rest, "/*"):
-		if end = strings.Index(rest[2:], "*/"); end >= 0 {
-			end += 3
-		}
-	default:
-		return i
-	}
-	if end < 0 {
-		return len(text)
-	}
-	return i + end
-}
-
-// readable reports the fields of the reader that would not recognise what the writer writes there, all of them.
+// readable reports the fields of the reader that would not recognise what the writer writes there, up to ten.
 func readable(writer, reader protoreflect.MessageDescriptor) error {
 	type pair struct{ writer, reader protoreflect.FullName }
 	seen := map[pair]bool{}
@@ -167,10 +146,10 @@ func readable(writer, reader protoreflect.MessageDescriptor) error {
 			rf := r.Fields().Get(i)
 			wf := w.Fields().ByNumber(rf.Number())
 			switch {
-			case wf == nil:
+			case wf == nil || len(errs) == maxShownFields:
 			case form(wf) != form(rf) || packed(wf) && !rf.IsList():
 				errs = append(errs, fmt.Errorf("protobuf: field %d is %s in the writer's %s and %s in %s",
-					rf.Number(), shownField(wf), w.FullName(), shownField(rf), r.FullName()))
+					rf.Number(), shownField(wf), cut(string(w.FullName())), shownField(rf), r.FullName()))
 			case wf.Message() != nil && rf.Message() != nil:
 				walk(wf.Message(), rf.Message())
 			}
@@ -209,14 +188,14 @@ func shownField(f protoreflect.FieldDescriptor) string {
 	if f.IsList() {
 		kind = "repeated " + kind
 	}
-	return fmt.Sprintf("%s (%s)", f.Name(), kind)
+	return fmt.Sprintf("%s (%s)", cut(string(f.Name())), cut(kind))
 }
 
 func shownPath(file protoreflect.FileDescriptor) string {
 	if file.Path() == mainFile {
-		return fmt.Sprintf("of package %q", file.Package())
+		return fmt.Sprintf("of package %q", cut(string(file.Package())))
 	}
-	return file.Path()
+	return cut(file.Path())
 }
 
 // shownNames lists messages, for errors.
@@ -224,7 +203,7 @@ func shownNames(messages protoreflect.MessageDescriptors) string {
 	const maxNames = 10
 	var names []string
 	for i := range min(messages.Len(), maxNames) {
-		names = append(names, string(messages.Get(i).FullName()))
+		names = append(names, cut(string(messages.Get(i).FullName())))
 	}
 	slices.Sort(names)
 	switch {

@@ -1,5 +1,5 @@
 //go:build !race
 
-package jsonschema_test
+package cost
 
 const raceDetector = false
