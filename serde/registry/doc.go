@@ -6,7 +6,8 @@
 //
 // Rules:
 //
-//	R1  Nothing is registered unless [Config.AutoRegister] says so, and nothing that the subject's rule refuses.
+//	R1  Nothing is registered unless [Config.AutoRegister] says so, and nothing that the subject's rule refuses. So it is with what a
+//	    schema refers to.
 //	R2  A schema that is missing is fetched in the background, as often as it takes, while nothing but the partition waits that
 //	    brought it ([Serde.Wait]). An id that the registry does not know is an error of the record.
 //	R3  What comes from outside is bounded: the size of a schema with its references, their number, how many schemas are kept.

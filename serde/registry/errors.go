@@ -18,7 +18,8 @@ type SubjectError struct {
 // Error names the subject.
 func (e *SubjectError) Error() string {
 	hint := ""
-	if !e.MayRegister && strings.Contains(e.Err.Error(), "not found") {
+	var inner *SubjectError
+	if !e.MayRegister && !errors.As(e.Err, &inner) && strings.Contains(e.Err.Error(), "not found") {
 		hint = "; register it, or let the client do so (AutoRegister)"
 	}
 	return fmt.Sprintf("registry: subject %q: %v%s", e.Subject, e.Err, hint)

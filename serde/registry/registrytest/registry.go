@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func (r *Registry) latest(subject string) (s sr.SubjectSchema, ok bool) {
 
 // refuse answers requests about compatibility, and those to register what is not compatible.
 func (r *Registry) refuse(w http.ResponseWriter, req *http.Request) bool {
-	parts := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
+	parts := strings.Split(strings.Trim(req.URL.EscapedPath(), "/"), "/") // a subject may have a slash
 	check := len(parts) == 5 && parts[0] == "compatibility"
 	register := len(parts) == 3 && parts[0] == "subjects" && parts[2] == "versions"
 	if !check && !register {
@@ -132,6 +133,10 @@ func (r *Registry) refuse(w http.ResponseWriter, req *http.Request) bool {
 	subject := parts[1]
 	if check {
 		subject = parts[2]
+	}
+	subject, err := url.PathUnescape(subject)
+	if err != nil {
+		return false
 	}
 	latest, ok := r.latest(subject)
 	if !ok {
