@@ -171,7 +171,7 @@ func (expression) DocumentSchema() map[string]any {
 type serdeName struct {
 	node   *document.Node
 	name   string
-	schema schemaArgs
+	schema messageArgs
 }
 
 // startText is where reading begins.

@@ -27,7 +27,7 @@ func Reference() string {
 			keysTable(&b, t)
 		}
 	}
-	section("A schema (of the serdes `avro` and `json-schema`)", reflect.TypeFor[schemaArgs]())
+	section("A schema (of the serdes `avro`, `json-schema` and `protobuf`; `message` of `protobuf` alone)", reflect.TypeFor[messageArgs]())
 	section("A policy (`on_error`)", reflect.TypeFor[policyArgs]())
 	b.WriteString("### Functions\n\nBeside those of the language:\n\n| function | result |\n| --- | --- |\n")
 	for _, f := range Functions() {

@@ -2,7 +2,6 @@ package declarative
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/serde/avro"
 	"github.com/rivusio/rivusio/serde/jsonschema"
+	"github.com/rivusio/rivusio/serde/protobuf"
 	"github.com/rivusio/rivusio/serde/registry"
 )
 
@@ -26,7 +26,9 @@ func Folder(path string) Option { return func(l *loader) { l.folder = path } }
 type schemaKind struct {
 	name string
 	kind registry.Type
-	of   func(s registry.Schema) (registry.Format[any], error)
+	of   func(s registry.Schema, message string) (registry.Format[any], error)
+	// imports are the paths of the files that a schema takes in; nil if it takes none.
+	imports func(text string) ([]string, error)
 }
 
 // schemaArgs say which schema a serde has.
@@ -36,15 +38,24 @@ type schemaArgs struct {
 	Subject string `yaml:"subject" doc:"subject of the registry, by default named after the topic as registry.subjects says"`
 }
 
+// messageArgs say which message of a schema a serde has.
+type messageArgs struct {
+	Schema  schemaArgs `yaml:",inline"`
+	Message string     `yaml:"message" doc:"full name of the message, such as shop.Order; by default the first one of the schema"`
+}
+
 // schemaKinds are the serdes with schemas, in the order of the documentation.
 func schemaKinds() []schemaKind {
 	return []schemaKind{
-		{"avro", registry.Avro, func(s registry.Schema) (registry.Format[any], error) {
+		{name: "avro", kind: registry.Avro, of: func(s registry.Schema, _ string) (registry.Format[any], error) {
 			return avro.Dynamic(s.Text, avro.References(s.References...))
 		}},
-		{"json-schema", registry.JSONSchema, func(s registry.Schema) (registry.Format[any], error) {
+		{name: "json-schema", kind: registry.JSONSchema, of: func(s registry.Schema, _ string) (registry.Format[any], error) {
 			return jsonschema.Any(s.Text, s.References...)
 		}},
+		{name: "protobuf", kind: registry.Protobuf, of: func(s registry.Schema, message string) (registry.Format[any], error) {
+			return protobuf.Dynamic(s.Text, message, s.References...)
+		}, imports: protobuf.Imports},
 	}
 }
 
@@ -66,6 +77,17 @@ func kindOf(name string) *schemaKind {
 	return &kinds[i]
 }
 
+// hasMessages reports whether a schema has several messages, of which a serde has one.
+func (k *schemaKind) hasMessages() bool { return k.kind == registry.Protobuf }
+
+// args is the struct whose keys say which schema a serde has.
+func (k *schemaKind) args() reflect.Type {
+	if k.hasMessages() {
+		return reflect.TypeFor[messageArgs]()
+	}
+	return reflect.TypeFor[schemaArgs]()
+}
+
 // formatOf is the format that a file names for the keys or the values of a topic; "" where it names a serde in the middle of a
 // topology.
 func (l *loader) formatOf(s serdeName, topic string, key bool) *format {
@@ -83,18 +105,17 @@ func (l *loader) formatOf(s serdeName, topic string, key bool) *format {
 
 // schemaFormat makes the format of a serde with a schema, once for each schema and subject.
 func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool) (*format, error) {
-	a := s.schema
+	a := s.schema.Schema
 	if a.Topic != "" {
 		topic = a.Topic
 	}
 	var own registry.Format[any]
 	if a.File != "" {
-		path := filepath.Join(l.folder, a.File)
-		text, err := os.ReadFile(path)
+		schema, err := k.readFile(filepath.Join(l.folder, a.File))
 		if err != nil {
 			return nil, err
 		}
-		if own, err = k.of(registry.Schema{Type: k.kind, Text: string(text)}); err != nil {
+		if own, err = k.of(schema, s.schema.Message); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.File, err)
 		}
 	}
@@ -102,14 +123,14 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 		if own == nil {
 			return l.format("json"), nil
 		}
-		return l.once(k.name+" "+a.File, func() serde.Serde[any] { return unframedSerde(own) }), nil
+		return l.once(k.name+" "+a.File+" "+s.schema.Message, func() serde.Serde[any] { return unframedSerde(own) }), nil
 	}
 	subject := a.Subject
 	if subject == "" {
 		if topic == "" {
 			return nil, fmt.Errorf("want topic or subject, to know where the registry has the schema")
 		}
-		record := ""
+		record := s.schema.Message
 		if own != nil {
 			record = own.Schema().Name
 		}
@@ -118,15 +139,15 @@ func (l *loader) schemaFormat(k *schemaKind, s serdeName, topic string, key bool
 			return nil, err
 		}
 	}
-	return l.once(k.name+" "+a.File+" "+subject, func() serde.Serde[any] {
+	return l.once(k.name+" "+a.File+" "+s.schema.Message+" "+subject, func() serde.Serde[any] {
 		if own != nil {
 			return nullable{registry.In(l.registry, subject, own)}
 		}
-		return nullable{registry.Latest(l.registry, subject, func(s registry.Schema) (registry.Format[any], error) {
-			if s.Type != k.kind {
-				return nil, fmt.Errorf("the schema is %s, want %s", s.Type, k.kind)
+		return nullable{registry.Latest(l.registry, subject, func(schema registry.Schema) (registry.Format[any], error) {
+			if schema.Type != k.kind {
+				return nil, fmt.Errorf("the schema is %s, want %s", schema.Type, k.kind)
 			}
-			return k.of(s)
+			return k.of(schema, s.schema.Message)
 		})}
 	}), nil
 }
@@ -194,11 +215,15 @@ func (s *serdeName) DecodeDocument(n *document.Node) error {
 		}
 		for key, v := range n.Entries() {
 			s.name = key.Text()
-			if err := v.Decode(&s.schema); err != nil {
+			into := any(&s.schema.Schema)
+			if kindOf(s.name).hasMessages() {
+				into = &s.schema
+			}
+			if err := v.Decode(into); err != nil {
 				return err
 			}
 		}
-		if s.schema.Topic != "" && s.schema.Subject != "" {
+		if s.schema.Schema.Topic != "" && s.schema.Schema.Subject != "" {
 			return n.Errorf("want topic or subject, not both")
 		}
 		return nil
@@ -216,8 +241,8 @@ func (serdeName) DocumentSchema() map[string]any {
 	for _, name := range slices.Concat(formatNames(), schemaKindNames()) {
 		names = append(names, name)
 	}
-	for _, name := range schemaKindNames() {
-		kinds[name] = mustSchema(reflect.TypeFor[schemaArgs]())
+	for _, k := range schemaKinds() {
+		kinds[k.name] = mustSchema(k.args())
 	}
 	return map[string]any{"oneOf": []any{
 		map[string]any{"type": "string", "enum": names},

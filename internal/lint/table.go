@@ -41,7 +41,7 @@ var importTable = []importRow{
 	{"plugins", "internal/document pipes serde topology", ""},
 	{"plugins/wasm/guest", "", "serde"},
 	{"plugins/wasm", "plugins pipes serde", "topology/topologytest"},
-	{"declarative", "internal/document topology operators windows serde serde/registry serde/avro serde/jsonschema pipes plugins", "declarative/filetest declarative/jsonlines serde/registry/registrytest examples/orders examples/wordcount internal/local internal/task internal/graph state topology/topologytest"},
+	{"declarative", "internal/document topology operators windows serde serde/registry serde/avro serde/jsonschema serde/protobuf pipes plugins", "declarative/filetest declarative/jsonlines serde/registry/registrytest examples/orders examples/wordcount internal/local internal/task internal/graph state topology/topologytest"},
 	{"declarative/jsonlines", "declarative internal/local operators serde state windows", ""},
 	{"declarative/filetest", "declarative declarative/jsonlines operators", ""},
 	{"engine", "internal/task internal/graph internal/assign internal/faults topology operators state", "topology/topologytest"},

@@ -9,8 +9,11 @@ import (
 	"strings"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/ast"
 	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/protoutil"
+	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -125,6 +128,25 @@ func fromBase64(text string) *descriptorpb.FileDescriptorProto {
 		return nil
 	}
 	return p
+}
+
+// Imports are the paths of the files that a .proto file imports, without those that come with Protobuf.
+func Imports(schema string) ([]string, error) {
+	left := budget{bytes: maxSchemaBytes, parts: maxSchemaParts}
+	if err := left.take(schema); err != nil {
+		return nil, fmt.Errorf("protobuf: schema: %w", err)
+	}
+	file, err := parser.Parse(mainFile, strings.NewReader(schema), reporter.NewHandler(nil))
+	if err != nil {
+		return nil, fmt.Errorf("protobuf: schema: %w", detail{err})
+	}
+	var paths []string
+	for _, d := range file.Decls {
+		if i, ok := d.(*ast.ImportNode); ok && !comesWithProtobuf(i.Name.AsString()) {
+			paths = append(paths, i.Name.AsString())
+		}
+	}
+	return paths, nil
 }
 
 // maxShownFields bounds an error about fields.
