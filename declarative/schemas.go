@@ -54,7 +54,11 @@ func schemaKinds() []schemaKind {
 			return jsonschema.Any(s.Text, s.References...)
 		}},
 		{name: "protobuf", kind: registry.Protobuf, of: func(s registry.Schema, message string) (registry.Format[any], error) {
-			return protobuf.Dynamic(s.Text, message, s.References...)
+			f, err := protobuf.Dynamic(s.Text, message, s.References...)
+			if err != nil {
+				return nil, err
+			}
+			return textBytes{f}, nil
 		}, imports: protobuf.Imports},
 	}
 }

@@ -22,7 +22,7 @@ import (
 var protobufFiles = map[string]string{
 	"shop/money.proto": `syntax = "proto3"; package shop; message Money { int64 cents = 1; string currency = 2; }`,
 	"totals.proto": `syntax = "proto3"; package shop; import "shop/money.proto"; import "google/protobuf/timestamp.proto";
-		message Other {} message Total { string order_id = 1; Money total = 2; google.protobuf.Timestamp at = 3; Size size = 4; oneof who { string person = 5; int64 company = 6; } }
+		message Other {} message Total { bytes proof = 7; repeated bytes proofs = 8; string order_id = 1; Money total = 2; google.protobuf.Timestamp at = 3; Size size = 4; oneof who { string person = 5; int64 company = 6; } }
 		enum Size { SMALL = 0; LARGE = 1; }`,
 	"f.yaml": `application: a
 streams:
@@ -31,7 +31,7 @@ streams:
     value_serde: {protobuf: {message: shop.Order}}
     steps:
       - filter: value.total.cents > 5
-      - map_values: {order_id: value.id, total: {cents: value.total.cents * 2, currency: "value.total.currency"}, at: timestamp, size: 'value.total.cents > 50 ? "LARGE" : "SMALL"', company: value.company}
+      - map_values: {order_id: value.id, total: {cents: value.total.cents * 2, currency: "value.total.currency"}, at: timestamp, proof: value.proof, proofs: "value.proof == nil ? [] : [value.proof]", size: 'value.total.cents > 50 ? "LARGE" : "SMALL"', company: value.company}
       - serdes: {value: {protobuf: {schema_file: totals.proto, message: shop.Total, topic: totals}}}
       - to: totals
 `,
@@ -75,7 +75,7 @@ func TestProtobufOfARegistry(t *testing.T) {
 	r.Register(t, "orders-value", sr.Schema{Type: sr.TypeProtobuf, References: money, // schema 2
 		Schema: `syntax = "proto3"; package shop; import "shop/money.proto"; message Order { string id = 1; Money total = 2; }`})
 	r.Register(t, "orders-value", sr.Schema{Type: sr.TypeProtobuf, References: money, // schema 3
-		Schema: `syntax = "proto3"; package shop; import "shop/money.proto"; message Line {} message Order { Money total = 2; string id = 1; optional int64 company = 3; }`})
+		Schema: `syntax = "proto3"; package shop; import "shop/money.proto"; message Line {} message Order { Money total = 2; string id = 1; optional int64 company = 3; bytes proof = 4; }`})
 	f, err := protobufFile(t, nil, declarative.Registry(quietClient(t, r, registry.Config{AutoRegister: true})))
 	if err != nil {
 		t.Fatal(err)
@@ -83,12 +83,12 @@ func TestProtobufOfARegistry(t *testing.T) {
 	d := topologytest.New(t, f.Topology)
 	in := topologytest.Input(d, "orders", serde.String, serde.Bytes)
 	in.Send("k", []byte("\x00\x00\x00\x00\x02"+"\x00"+"\x0a\x02o1"+"\x12\x07\x08\x0a\x12\x03EUR"), topologytest.AtMs(1000))                              // o1, 10 EUR cents
-	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o2"+"\x12\x02\x08\x3c"+"\x18\x07"), topologytest.AtMs(2000))                          // o2, 60 cents, company 7
+	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o2"+"\x12\x02\x08\x3c"+"\x18\x07\x22\x02\x00\xff"), topologytest.AtMs(2000))                          // o2, 60 cents, company 7
 	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o3"+"\x12\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), topologytest.AtMs(3000)) // o3, -1 cent
 	got := topologytest.Output(d, "totals", serde.String, serde.Bytes).ReadAll()
 	want := []string{
 		"\x00\x00\x00\x00\x04" + "\x02\x02" + "\x0a\x02o1" + "\x12\x07\x08\x14\x12\x03EUR" + "\x1a\x02\x08\x01",
-		"\x00\x00\x00\x00\x04" + "\x02\x02" + "\x0a\x02o2" + "\x12\x02\x08\x78" + "\x1a\x02\x08\x02" + "\x20\x01" + "\x30\x07",
+		"\x00\x00\x00\x00\x04" + "\x02\x02" + "\x0a\x02o2" + "\x12\x02\x08\x78" + "\x1a\x02\x08\x02" + "\x20\x01" + "\x30\x07" + "\x3a\x02\x00\xff" + "\x42\x02\x00\xff",
 	}
 	if len(got) != len(want) || string(got[0].Value) != want[0] || string(got[1].Value) != want[1] {
 		t.Errorf("%q, want %q", got, want)
