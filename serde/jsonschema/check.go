@@ -83,7 +83,7 @@ func (c *checks) check(b []byte) (any, error) {
 		return nil, err
 	}
 	defer c.release(x)
-	if err := x.check(v, stepsFor(count, depth)); err != nil {
+	if err := x.check(v, stepsFor(count, len(b), depth)); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -98,13 +98,13 @@ func nonNil(b []byte) []byte {
 }
 
 // stepsFor is how many steps a value may take. They take the longer, the deeper it is.
-func stepsFor(count, depth int) int {
+func stepsFor(count, bytes, depth int) int {
 	const (
 		least    = 20_000 // for the smallest value too
-		forEach  = 4
+		forEach  = 10
 		perLevel = 32
 	)
-	return min(least+forEach*count, MaxSteps) / (1 + depth/perLevel)
+	return min(least+forEach*count+bytes, MaxSteps) / (1 + depth/perLevel)
 }
 
 func (c *checker) check(v any, steps int) (err error) {
@@ -119,7 +119,7 @@ func (c *checker) check(v any, steps int) (err error) {
 		}
 	}()
 	if err := c.schema.Validate(v); err != nil {
-		return detail{err}
+		return detail{shortened(err)}
 	}
 	return nil
 }
@@ -156,16 +156,27 @@ func (s *steps) vocabulary() *jsonschema.Vocabulary {
 		URL: baseURL + "steps",
 		Compile: func(ctx *jsonschema.CompilerContext, object map[string]any) (jsonschema.SchemaExt, error) {
 			schema := ctx.Enqueue(nil) // the one that is being compiled
-			schema.Format = s.counted(schema.Format, weight(object))
+			schema.Format = s.counted(schema.Format, compared(schema), weight(object), object["uniqueItems"] == true)
+			schema.Const, schema.Enum = nil, nil
 			return nil, nil
 		},
 	}
 }
 
-func (s *steps) counted(f *jsonschema.Format, cost int) *jsonschema.Format {
+// compared is what a schema compares a value with, which the library does before it looks at a format; nil if it does not.
+func compared(schema *jsonschema.Schema) *jsonschema.Schema {
+	if schema.Const == nil && schema.Enum == nil {
+		return nil
+	}
+	return &jsonschema.Schema{Location: schema.Location, DraftVersion: schema.DraftVersion, Const: schema.Const, Enum: schema.Enum}
+}
+
+func (s *steps) counted(f *jsonschema.Format, values *jsonschema.Schema, cost int, unique bool) *jsonschema.Format {
 	out := &jsonschema.Format{Name: "steps"}
 	then := func(any) error { return nil }
+	bytesPerStep := bytesOfLength
 	if f != nil {
+		bytesPerStep = bytesOfFormat
 		out.Name, then = f.Name, f.Validate
 		if f.Name == "regex" { // the library has its own way with this name
 			out.Name, then = "regex (RE2)", validRegexp
@@ -173,23 +184,68 @@ func (s *steps) counted(f *jsonschema.Format, cost int) *jsonschema.Format {
 	}
 	out.Validate = func(v any) error {
 		s.take(cost)
+		switch v := v.(type) {
+		case string:
+			s.take(len(v) / bytesPerStep)
+		case []any:
+			if unique {
+				s.takeUnique(v)
+			}
+		}
+		if values != nil {
+			if err := values.Validate(v); err != nil {
+				return err
+			}
+		}
 		return then(v)
 	}
 	return out
 }
 
+// How many bytes of a text are looked at in a step: by what counts its characters, and by a format.
+const (
+	bytesOfLength = 128
+	bytesOfFormat = 4
+)
+
+// takeUnique counts what is compared: every value in the items has a hash made.
+func (s *steps) takeUnique(v any) {
+	const forEach, bytesOfHash = 10, 64
+	s.take(forEach)
+	switch v := v.(type) {
+	case string:
+		s.take(len(v) / bytesOfHash)
+	case []any:
+		for _, item := range v {
+			s.takeUnique(item)
+		}
+	case map[string]any:
+		for name, member := range v {
+			s.take(forEach + len(name)/bytesOfHash)
+			s.takeUnique(member)
+		}
+	}
+}
+
 func validRegexp(v any) error {
-	if text, ok := v.(string); ok {
-		_, err := regexp.Compile(text)
+	text, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	if size, err := patternSize(text); err != nil || size <= maxPatterns {
 		return err
 	}
-	return nil
+	return errPatterns
 }
 
 // weight is how much of an object may be applied to a value at once: parts that fail at once do not count themselves.
 func weight(object map[string]any) int {
 	n := 1
-	for _, keyword := range object {
+	for name, keyword := range object {
+		if name == "const" || name == "enum" {
+			n += sizeOf(keyword) // a value is compared with all of it
+			continue
+		}
 		switch keyword := keyword.(type) {
 		case []any:
 			n += len(keyword)
@@ -200,15 +256,34 @@ func weight(object map[string]any) int {
 	return n
 }
 
-// countedRegexp takes a step for each 64 bytes.
+// sizeOf counts what is in a value.
+func sizeOf(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case string:
+		n += len(v) / bytesOfLength
+	case []any:
+		for _, item := range v {
+			n += sizeOf(item)
+		}
+	case map[string]any:
+		for _, member := range v {
+			n += 1 + sizeOf(member)
+		}
+	}
+	return n
+}
+
+// countedRegexp takes a step for each 16 bytes and parts of the pattern: each byte may be looked at for each part.
 type countedRegexp struct {
 	*regexp.Regexp
+	size  int
 	steps *steps
 }
 
 // MatchString implements jsonschema.Regexp.
 func (r countedRegexp) MatchString(s string) bool {
-	r.steps.take(1 + len(s)/64)
+	r.steps.take(1 + len(s)*r.size/16)
 	return r.Regexp.MatchString(s)
 }
 

@@ -9,11 +9,12 @@ import (
 
 // The bounds of one value.
 const (
-	MaxBytes  = 16 << 20 // of JSON text
-	MaxValues = 300_000  // in it: objects, arrays, their members and items
-	// MaxSteps is how many schemas may be applied to it and what is in it, where a list of schemas counts as many, and a pattern
-	// as one for each 64 bytes it sees. Small values may take 20,000, those that are more than 32 levels deep less.
-	MaxSteps = 250_000
+	MaxBytes  = 4 << 20 // of JSON text
+	MaxValues = 80_000  // in it: objects, arrays, their members and items
+	// MaxSteps is how many schemas may be applied to it and what is in it. A list of schemas counts as many; a pattern as one for
+	// each 16 characters that it has and bytes that it sees, multiplied; a format as one for 4 bytes; uniqueItems as ten for each
+	// value that it compares. Small values may take 20,000, those that are more than 32 levels deep less.
+	MaxSteps = 150_000
 )
 
 // Format is T as JSON that a schema checks. Make one with [Of] or [Any]. It implements registry.Format. Any number of

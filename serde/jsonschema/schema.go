@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -19,7 +18,7 @@ const baseURL = "schema:///"
 // The bounds of a schema with its references. The compiler's time grows with the square of their values.
 const (
 	maxSchemaBytes  = 1 << 20
-	maxSchemaValues = 20_000
+	maxSchemaValues = 5_000
 	maxReferences   = 1000
 	maxSchemaDepth  = 200
 )
@@ -120,12 +119,12 @@ func (d *documents) compile(s *steps) (schema *jsonschema.Schema, err error) {
 		}
 	}()
 	s.left = MaxSteps
+	patterns := patterns{left: maxPatterns, known: map[string]countedRegexp{}}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
 	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
-		re, err := regexp.Compile(text)
-		return countedRegexp{re, s}, err
+		return patterns.compile(text, s)
 	})
 	c.AssertVocabs()
 	c.RegisterVocabulary(s.vocabulary())
