@@ -27,7 +27,9 @@ type Range struct {
 type Bound struct {
 	// End is behind the last committed record, as of the look-up.
 	End bool
-	// Time, if not zero, is the first record with that timestamp or a later one, or the end if there is none.
+	// Time, if not zero, is the first record with that timestamp or a later one, or the end if there is none. Brokers take the marks
+	// of transactions for records that are as old as their commit: where records of transactions have event times long past,
+	// what they find may lie earlier.
 	Time time.Time
 	// Offsets count for the partitions that they name, whatever the rest says.
 	Offsets map[string]map[int32]int64
