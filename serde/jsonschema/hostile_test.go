@@ -24,6 +24,9 @@ func commas(n int, part string) string {
 
 // What is near to the bounds of a schema is compiled within others, and what is beyond them is refused at once.
 func TestLargeSchemas(t *testing.T) {
+	if cost.RaceDetector {
+		t.Skip("one goroutine, which takes twenty times as long")
+	}
 	const draft2020 = `"$schema":"https://json-schema.org/draft/2020-12/schema",`
 	for _, c := range []struct {
 		name, before, part, after string
@@ -73,6 +76,9 @@ func TestLargeSchemas(t *testing.T) {
 // Values that take much, by schemas that make the most of them. An error says that it takes too many steps or that it is too much;
 // where none is wanted, the value is large but not out of proportion.
 func TestLargeValues(t *testing.T) {
+	if cost.RaceDetector {
+		t.Skip("one goroutine, which takes twenty times as long")
+	}
 	const mib = 1 << 20
 	text := func(of string, n int) string { return `"` + strings.Repeat(of, n/len(of)) + `"` }
 	for _, c := range []struct{ name, schema, value, want string }{

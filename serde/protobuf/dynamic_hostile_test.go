@@ -53,6 +53,9 @@ func fields(n int, each string) string {
 }
 
 func TestHostileDynamicMessages(t *testing.T) {
+	if cost.RaceDetector {
+		t.Skip("one goroutine, which takes twenty times as long")
+	}
 	for _, c := range hostileShapes {
 		f := dynamic(t, head+c.schema, "shop.M")
 		index, err := f.Append(nil, object{})
@@ -105,6 +108,9 @@ const maxCompile = 500 * time.Millisecond
 
 // What is near to the bounds of a schema is compiled within others.
 func TestLargeSchemas(t *testing.T) {
+	if cost.RaceDetector {
+		t.Skip("one goroutine, which takes twenty times as long")
+	}
 	const proto2 = `syntax = "proto2"; package shop; import "google/protobuf/descriptor.proto"; `
 	const options = proto2 + `message O { optional O o = 1; repeated int32 i = 2; } extend google.protobuf.MessageOptions { optional O o = 50000; } `
 	for _, c := range []struct {

@@ -34,7 +34,7 @@ func Within(t testing.TB, name string, maxTime time.Duration, f func() error) er
 		if n := Allocated() - bytes; n > MaxBytes {
 			t.Errorf("%s: it allocated %d MiB, want at most %d", name, n>>20, MaxBytes>>20)
 		}
-		if best <= maxTime || raceDetector {
+		if best <= maxTime || RaceDetector {
 			return err
 		}
 	}

@@ -2,4 +2,5 @@
 
 package cost
 
-const raceDetector = true
+// RaceDetector says that the race detector is on: then no bound of time holds.
+const RaceDetector = true
