@@ -194,6 +194,8 @@ func scalar(v any) any {
 		return v.UTC().Format(time.RFC3339Nano)
 	case time.Duration:
 		return v.Milliseconds()
+	case []byte: // of Avro
+		return v
 	}
 	switch r := reflect.ValueOf(v); r.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

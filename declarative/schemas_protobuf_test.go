@@ -83,7 +83,7 @@ func TestProtobufOfARegistry(t *testing.T) {
 	d := topologytest.New(t, f.Topology)
 	in := topologytest.Input(d, "orders", serde.String, serde.Bytes)
 	in.Send("k", []byte("\x00\x00\x00\x00\x02"+"\x00"+"\x0a\x02o1"+"\x12\x07\x08\x0a\x12\x03EUR"), topologytest.AtMs(1000))                              // o1, 10 EUR cents
-	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o2"+"\x12\x02\x08\x3c"+"\x18\x07\x22\x02\x00\xff"), topologytest.AtMs(2000))                          // o2, 60 cents, company 7
+	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o2"+"\x12\x02\x08\x3c"+"\x18\x07\x22\x02\x00\xff"), topologytest.AtMs(2000))          // o2, 60 cents, company 7
 	in.Send("k", []byte("\x00\x00\x00\x00\x03"+"\x02\x02"+"\x0a\x02o3"+"\x12\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), topologytest.AtMs(3000)) // o3, -1 cent
 	got := topologytest.Output(d, "totals", serde.String, serde.Bytes).ReadAll()
 	want := []string{

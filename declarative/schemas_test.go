@@ -108,3 +108,29 @@ func TestSchemaMistakes(t *testing.T) {
 		}
 	}
 }
+
+// Bytes of Avro pass through expressions as they are.
+func TestAvroBytes(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "blob.avsc"), []byte(`{"type":"record","name":"Blob","fields":[{"name":"b","type":"bytes"},{"name":"n","type":"int"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := declarative.Load("f.yaml", []byte(`application: a
+streams:
+  s:
+    topic: in
+    value_serde: {avro: {schema_file: blob.avsc}}
+    steps:
+      - map_values: {b: value.b, n: value.n + 1}
+      - serdes: {value: {avro: {schema_file: blob.avsc}}}
+      - to: out
+`), declarative.Folder(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := topologytest.New(t, f.Topology)
+	topologytest.Input(d, "in", serde.String, serde.Bytes).Send("k", []byte("\x06\xff\x00\x07\x04"))
+	if got := topologytest.Output(d, "out", serde.String, serde.Bytes).ReadAll(); len(got) != 1 || string(got[0].Value) != "\x06\xff\x00\x07\x06" {
+		t.Errorf("%q", got)
+	}
+}
