@@ -193,6 +193,12 @@ type unframed struct {
 	err  error
 }
 
+// Name implements [serde.Namer].
+func (p *unframed) Name() string {
+	s := p.Schema()
+	return fmt.Sprintf("%s %s", s.Type, s.Name)
+}
+
 func (p *unframed) Decode(b []byte) (any, error) {
 	if p.err != nil {
 		return nil, p.err

@@ -29,7 +29,7 @@ func (s Stream[K, V]) Batch[B any](n int, linger time.Duration, fold func(K, []V
 	if linger < 0 || linger%time.Millisecond != 0 {
 		s.b.fail("operator %q has a linger of %v, want whole milliseconds, 0 or more", node.Name, linger)
 	}
-	connect(s.b.store(parkedStore(store), storeOptions{}), node)
+	connect(s.b.store(parkedStore(store, s.k, s.v), storeOptions{}), node)
 	v := valueSerde[B](s.v)
 	node.Make = func(in *graph.Instance) any {
 		c := in.Context(node)

@@ -67,12 +67,22 @@ type StoreDescription struct {
 	InMemory    bool   `json:"in_memory,omitzero"`
 	RetentionMs int64  `json:"retention_ms,omitzero"`
 	Source      string `json:"source,omitzero"` // topic that it is restored from in the place of a changelog
+	// Keys and Values name the serdes of what the user keeps in the store: see serde.Name. "" for none.
+	Keys   string `json:"keys,omitzero"`
+	Values string `json:"values,omitzero"`
+	// Windows is the kind of windows by which it is filled, "" for none: time, sliding, session, count, unlimited or join.
+	Windows string `json:"windows,omitzero"`
+	// Settings are the numbers on which the meaning of its rows depends: size_ms, advance_ms, grace_ms and so on.
+	Settings map[string]int64 `json:"settings,omitzero"`
 }
 
 // RepartitionDescription is a topic between sub-topologies. Partitions is 0 unless the topology fixes it.
 type RepartitionDescription struct {
 	Topic      string `json:"topic"`
 	Partitions int32  `json:"partitions,omitzero"`
+	// Keys and Values name the serdes of its records: see serde.Name.
+	Keys   string `json:"keys,omitzero"`
+	Values string `json:"values,omitzero"`
 }
 
 // CoPartitionDescription names topics that must have the same number of partitions.
@@ -93,6 +103,7 @@ func (t *Topology) Describe() Description {
 		for _, store := range sub.Stores {
 			of := StoreDescription{
 				Name: store.Name, Kind: store.Kind.String(), Changelog: store.Changelog, InMemory: store.InMemory, RetentionMs: store.RetentionMs,
+				Keys: store.Keys, Values: store.Values, Windows: store.Windows, Settings: store.Settings,
 			}
 			if store.Source != nil {
 				of.Source = store.Source.Topic
@@ -102,7 +113,7 @@ func (t *Topology) Describe() Description {
 		d.SubTopologies = append(d.SubTopologies, s)
 	}
 	for _, g := range t.g.Globals {
-		of := GlobalDescription{Store: StoreDescription{Name: g.Name, Kind: g.Kind.String(), InMemory: g.InMemory}, Topic: g.Topic}
+		of := GlobalDescription{Store: StoreDescription{Name: g.Name, Kind: g.Kind.String(), InMemory: g.InMemory, Keys: g.Keys, Values: g.Values}, Topic: g.Topic}
 		for _, n := range g.Nodes {
 			of.Nodes = append(of.Nodes, describeNode(n))
 		}
@@ -110,7 +121,7 @@ func (t *Topology) Describe() Description {
 		d.Globals = append(d.Globals, of)
 	}
 	for _, r := range t.g.Repartitions {
-		d.Repartitions = append(d.Repartitions, RepartitionDescription{Topic: r.Topic, Partitions: r.Partitions})
+		d.Repartitions = append(d.Repartitions, RepartitionDescription{Topic: r.Topic, Partitions: r.Partitions, Keys: r.Keys, Values: r.Values})
 	}
 	for _, c := range t.g.CoPartitions {
 		co := CoPartitionDescription{Operator: c.Node.Name, Topics: c.Topics}

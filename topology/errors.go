@@ -143,7 +143,7 @@ func parking(b *Builder, n *graph.Node, name string) {
 	case n.Keys == nil || n.Values == nil:
 		b.fail("operator %q has a Retry, so it needs serdes for the records that wait: use WithSerdes", n.Name)
 	default:
-		n.Parked = b.store(parkedStore(name+"-retries"), storeOptions{})
+		n.Parked = b.store(parkedStore(name+"-retries", n.Keys, n.Values), storeOptions{})
 		connect(n.Parked, n)
 	}
 }
@@ -185,8 +185,8 @@ func (b *Builder) checkPolicies(owned map[string]string) {
 }
 
 // parkedStore is a store of records that an operator is not done with at a commit.
-func parkedStore(name string) *graph.Store {
-	return &graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+func parkedStore(name string, keys, values any) *graph.Store {
+	return &graph.Store{Name: name, Kind: state.KindKeyValue, Keys: serde.Name(keys), Values: serde.Name(values), Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, serde.Bytes, operators.ParkedSerde())
 	}}
 }

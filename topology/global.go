@@ -95,7 +95,7 @@ func global[K, V, K2, V2 any](b *Builder, topic, what, store string, o storeOpti
 		b.fail("store name %w", err)
 	}
 	b.claim(store, "store")
-	g := &graph.Global{Name: store, Topic: topic, Kind: state.KindKeyValue, InMemory: o.inMemory}
+	g := &graph.Global{Name: store, Topic: topic, Kind: state.KindKeyValue, InMemory: o.inMemory, Keys: serde.Name(rowKeys), Values: serde.Name(rowValues)}
 	g.Open = func(c state.Config) state.Store { return state.NewKeyValue(c, rowKeys, rowValues) }
 	g.View = func(s *state.Shared, budget *state.Budget) state.View {
 		return state.NewKeyValueView(s, budget, rowKeys, rowValues)

@@ -36,7 +36,7 @@ func hop[W, K, V any](b *Builder, name string, o nodeOptions, write serde.Serde[
 		b.fail("name of a repartition topic %w", err)
 	}
 	claimed := b.claimHop(name, from)
-	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", b.g.Application, name), Partitions: o.partitions}
+	r := &graph.Repartition{Name: name, Topic: fmt.Sprintf("%s-%s-repartition", b.g.Application, name), Partitions: o.partitions, Keys: serde.Name(read), Values: serde.Name(v)}
 	b.g.Repartitions = append(b.g.Repartitions, r)
 	src := &graph.Source{Topics: []string{r.Topic}, Internal: true}
 	sinkName, sourceName := name+"-repartition-sink", name+"-repartition-source"

@@ -57,7 +57,7 @@ func joinForeign[K, V, K2, V2, R any](l Table[K, V], r Table[K2, V2], j foreignJ
 		b.fail("%s %q with a table of another builder", j.op, j.name)
 		return Table[K, R]{t}
 	}
-	subscriptions := b.store(&graph.Store{Name: j.name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+	subscriptions := b.store(&graph.Store{Name: j.name, Kind: state.KindKeyValue, Keys: serde.Name(r.k) + " and " + serde.Name(l.k), Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, serde.Bytes, operators.SubscriberSerde)
 	}}, o)
 	first := len(b.g.Nodes)

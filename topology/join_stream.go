@@ -166,10 +166,11 @@ func (j streamJoin[K, V, V2, R]) stores(b *Builder, o storeOptions, left, right 
 		}
 		retention = o.retention
 	}
-	listStore(b, j.left(), retention, o, left, right, s.k, s.v)
-	listStore(b, j.right(), retention, o, left, right, s.k, other.v)
+	listStore(b, j.left(), retention, o, j.settings(), left, right, s.k, s.v)
+	listStore(b, j.right(), retention, o, j.settings(), left, right, s.k, other.v)
 	if j.keepLeft {
-		waiting := b.store(&graph.Store{Name: j.waiting(), Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+		values := serde.Name(s.v) + " and " + serde.Name(other.v)
+		waiting := b.store(&graph.Store{Name: j.waiting(), Kind: state.KindKeyValue, Keys: serde.Name(s.k), Values: values, Windows: "join", Settings: j.settings(), Open: func(c state.Config) state.Store {
 			return state.NewKeyValue(c, serde.Bytes, operators.UnmatchedSerde(s.v, other.v))
 		}}, o)
 		connect(waiting, left)
@@ -177,10 +178,14 @@ func (j streamJoin[K, V, V2, R]) stores(b *Builder, o storeOptions, left, right 
 	}
 }
 
+func (j streamJoin[K, V, V2, R]) settings() map[string]int64 {
+	return map[string]int64{settingBefore: j.window.BeforeMs(), settingAfter: j.window.AfterMs(), settingGrace: j.window.GraceMs()}
+}
+
 // listStore adds the store of one side, which both sides use.
-func listStore[K, V any](b *Builder, name string, retention time.Duration, o storeOptions, left, right *graph.Node, k serde.Serde[K], v serde.Serde[V]) {
+func listStore[K, V any](b *Builder, name string, retention time.Duration, o storeOptions, settings map[string]int64, left, right *graph.Node, k serde.Serde[K], v serde.Serde[V]) {
 	l := state.ListConfig{RetentionMs: retention.Milliseconds()}
-	store := b.store(&graph.Store{Name: name, Kind: state.KindList, RetentionMs: l.RetentionMs, Open: func(c state.Config) state.Store {
+	store := b.store(&graph.Store{Name: name, Kind: state.KindList, RetentionMs: l.RetentionMs, Keys: serde.Name(k), Values: serde.Name(v), Windows: "join", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewList(c, l, k, v)
 	}}, o)
 	connect(store, left)

@@ -88,7 +88,8 @@ func delayed[K, V, V2 any](s Stream[K, V], t rows[K, V2], op string, o nodeOptio
 		b.fail("operator %q has a grace of %v, longer than the table's history of %v", n.Name, o.grace, t.history)
 	}
 	needSerdes(b, n, s.k, s.v)
-	connect(b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingGrace: o.grace.Milliseconds()}
+	connect(b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Keys: serde.Name(s.k), Values: serde.Name(s.v), Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, serde.Bytes, operators.DelayedSerde(s.v))
 	}}, storeOptions{}), n)
 	n.Make = func(in *graph.Instance) any {

@@ -93,7 +93,8 @@ func sessionAggregate[K, V, A any](w Sessions[K, V], op, store string, opts []St
 // sessions is the table of the aggregates of sessions.
 func sessions[K, A any](x aggregation[K, A], def windows.SessionWindow) WindowedTable[K, A] {
 	retentionMs := x.retentionMs(def.Retention(), "gap + grace")
-	return x.lastCommitUnknown(x.table(&graph.Store{Kind: state.KindSession, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingGap: def.GapMs(), settingGrace: def.GraceMs()}
+	return x.lastCommitUnknown(x.table(&graph.Store{Kind: state.KindSession, RetentionMs: retentionMs, Windows: "session", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewSession(c, state.SessionConfig{RetentionMs: retentionMs}, x.k, x.a)
 	}}, windows.KeySerde(x.k), def.GapMs()+def.GraceMs(), func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
 		return operators.SessionRows(storeOf[*state.SessionStore[K, A]](in, x.store))

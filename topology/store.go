@@ -39,18 +39,20 @@ func (h KeyValueHandle[K, V]) In(c *operators.Context) state.KeyValue[K, V] {
 //
 // Options: [InMemory], [NoChangelog].
 func (b *Builder) KeyValueStore[K, V any](name string, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) KeyValueHandle[K, V] {
-	return KeyValueHandle[K, V]{declare(b, name, state.KindKeyValue, 0, k, v, opts, func(c state.Config) state.Store {
+	return KeyValueHandle[K, V]{declare(b, name, state.KindKeyValue, 0, k, v, opts, nil, func(c state.Config) state.Store {
 		return state.NewKeyValue(c, k, v)
 	})}
 }
 
 // declare adds a store for processors.
-func declare[K, V any](b *Builder, name string, kind state.Kind, retentionMs int64, k serde.Serde[K], v serde.Serde[V], opts []StoreOption, open func(state.Config) state.Store) handle {
+func declare[K, V any](b *Builder, name string, kind state.Kind, retentionMs int64, k serde.Serde[K], v serde.Serde[V], opts []StoreOption, settings map[string]int64, open func(state.Config) state.Store) handle {
 	o := b.storeOptions("store "+name, opts, optInMemory|optNoChangelog)
 	if k == nil || v == nil {
 		b.fail("store %q has a nil serde", name)
 	}
-	return handle{b.store(&graph.Store{Name: name, Kind: kind, RetentionMs: retentionMs, Open: open}, o)}
+	return handle{b.store(&graph.Store{
+		Name: name, Kind: kind, RetentionMs: retentionMs, Keys: serde.Name(k), Values: serde.Name(v), Settings: settings, Open: open,
+	}, o)}
 }
 
 // WindowHandle stands for a window store. Make one with [Builder.WindowStore].
@@ -73,7 +75,7 @@ func (b *Builder) WindowStore[K, V any](name string, size, retention time.Durati
 		b.fail("store %q has windows of %v and a retention of %v, want at least 1ms and at least the size", name, size, retention)
 	}
 	w := state.WindowConfig{SizeMs: size.Milliseconds(), RetentionMs: retention.Milliseconds()}
-	return WindowHandle[K, V]{declare(b, name, state.KindWindow, w.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+	return WindowHandle[K, V]{declare(b, name, state.KindWindow, w.RetentionMs, k, v, opts, map[string]int64{settingSize: w.SizeMs}, func(c state.Config) state.Store {
 		return state.NewWindow(c, w, k, v)
 	})}
 }
@@ -95,7 +97,7 @@ func (h SessionHandle[K, V]) In(c *operators.Context) state.Session[K, V] {
 // Options: [InMemory], [NoChangelog].
 func (b *Builder) SessionStore[K, V any](name string, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) SessionHandle[K, V] {
 	w := state.SessionConfig{RetentionMs: b.retentionMs(name, retention)}
-	return SessionHandle[K, V]{declare(b, name, state.KindSession, w.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+	return SessionHandle[K, V]{declare(b, name, state.KindSession, w.RetentionMs, k, v, opts, nil, func(c state.Config) state.Store {
 		return state.NewSession(c, w, k, v)
 	})}
 }
@@ -119,7 +121,7 @@ func (h VersionedHandle[K, V]) In(c *operators.Context) state.Versioned[K, V] {
 // Options: [InMemory], [NoChangelog].
 func (b *Builder) VersionedStore[K, V any](name string, history time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) VersionedHandle[K, V] {
 	w := state.VersionedConfig{HistoryMs: b.historyMs(fmt.Sprintf("store %q", name), history)}
-	return VersionedHandle[K, V]{declare(b, name, state.KindVersioned, 0, k, v, opts, func(c state.Config) state.Store {
+	return VersionedHandle[K, V]{declare(b, name, state.KindVersioned, 0, k, v, opts, map[string]int64{settingHistory: w.HistoryMs}, func(c state.Config) state.Store {
 		return state.NewVersioned(c, w, k, v)
 	})}
 }
@@ -142,7 +144,7 @@ func (h ListHandle[K, V]) In(c *operators.Context) state.List[K, V] {
 // Options: [InMemory], [NoChangelog].
 func (b *Builder) ListStore[K, V any](name string, retention time.Duration, k serde.Serde[K], v serde.Serde[V], opts ...StoreOption) ListHandle[K, V] {
 	l := state.ListConfig{RetentionMs: b.retentionMs(name, retention)}
-	return ListHandle[K, V]{declare(b, name, state.KindList, l.RetentionMs, k, v, opts, func(c state.Config) state.Store {
+	return ListHandle[K, V]{declare(b, name, state.KindList, l.RetentionMs, k, v, opts, nil, func(c state.Config) state.Store {
 		return state.NewList(c, l, k, v)
 	})}
 }

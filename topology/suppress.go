@@ -125,7 +125,7 @@ func heldIn[K, V any](r rows[K, V], n *graph.Node, store *graph.Store) rows[K, V
 
 func suppressRows[K, V any](r rows[K, V], s Suppression, opts []StoreOption) rows[K, V] {
 	n, o := suppress(r, s, opts)
-	t := heldIn(r, n, r.b.store(&graph.Store{Name: s.store, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+	t := heldIn(r, n, r.b.store(&graph.Store{Name: s.store, Kind: state.KindKeyValue, Keys: serde.Name(r.k), Values: serde.Name(r.v), Settings: s.settings(), Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, r.k, serde.Bytes)
 	}}, o))
 	keepOld := false
@@ -146,7 +146,9 @@ func suppressRows[K, V any](r rows[K, V], s Suppression, opts []StoreOption) row
 
 func suppressUntilClose[K, V any](r rows[K, V], s Suppression, opts []StoreOption, closesMs int64, end func(K) int64) rows[K, V] {
 	n, o := suppress(r, s, opts)
-	t := heldIn(r, n, r.b.store(&graph.Store{Name: s.store, Kind: state.KindWindow, Open: func(c state.Config) state.Store {
+	settings := s.settings()
+	settings[settingCloses] = closesMs
+	t := heldIn(r, n, r.b.store(&graph.Store{Name: s.store, Kind: state.KindWindow, Keys: serde.Name(r.k), Values: serde.Name(r.v), Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewWindow(c, state.WindowConfig{RetentionMs: keptForEver}, r.k, serde.Bytes)
 	}}, o))
 	if r.lookup != nil {
@@ -162,6 +164,24 @@ func suppressUntilClose[K, V any](r rows[K, V], s Suppression, opts []StoreOptio
 		}.Forward(c, graph.Next[K, operators.Change[V]](in, n)))
 	}
 	return t
+}
+
+// settings are what its store is filled by. A limit that there is not is left out.
+func (s Suppression) settings() map[string]int64 {
+	settings := make(map[string]int64)
+	if !s.onClose {
+		settings[settingLimit] = s.limit.Milliseconds()
+	}
+	if s.maxima.MaxRecords >= 0 {
+		settings[settingMaxRecords] = s.maxima.MaxRecords
+	}
+	if s.maxima.MaxBytes >= 0 {
+		settings[settingMaxBytes] = s.maxima.MaxBytes
+	}
+	if s.maxima.EmitEarly {
+		settings[settingEmitEarly] = 1
+	}
+	return settings
 }
 
 // keptForEver is the retention (ms) of a store whose operator deletes each row by itself.

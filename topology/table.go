@@ -39,7 +39,7 @@ func table[K, V any](s Stream[K, V], op, store string, o storeOptions) Table[K, 
 }
 
 func keyValueStore[K, V any](b *Builder, n *graph.Node, name string, o storeOptions, k serde.Serde[K], v serde.Serde[V]) *graph.Store {
-	s := b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+	s := b.store(&graph.Store{Name: name, Kind: state.KindKeyValue, Keys: serde.Name(k), Values: serde.Name(v), Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, k, v)
 	}}, o)
 	connect(s, n)

@@ -108,7 +108,7 @@ func piped[K, V, In, Out, K2, V2 any](s Stream[K, V], op string, p pipes.Pipe[In
 		s.b.fail("operator %q has a concurrency of %d, want at least 1", n.Name, o.concurrency)
 	case o.concurrent:
 		needSerdes(s.b, n, s.k, s.v)
-		connect(s.b.store(parkedStore(store), storeOptions{}), n)
+		connect(s.b.store(parkedStore(store, s.k, s.v), storeOptions{}), n)
 	}
 	failing(s.b, n, o.policy, s.k, s.v)
 	if !o.concurrent {

@@ -27,7 +27,8 @@ func keepTimes[K any](b *Builder, n *graph.Node, store string, o storeOptions, k
 	if o.ttl < time.Millisecond || o.ttl%time.Millisecond != 0 {
 		b.fail("operator %q has a TTL of %v, want at least 1ms and whole milliseconds", n.Name, o.ttl)
 	}
-	connect(b.store(&graph.Store{Name: ttlStore(store), Kind: state.KindWindow, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingTTL: o.ttl.Milliseconds()}
+	connect(b.store(&graph.Store{Name: ttlStore(store), Kind: state.KindWindow, Keys: serde.Name(k), Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewWindow(c, state.WindowConfig{RetentionMs: keptForEver}, k, serde.Bytes)
 	}}, o), n)
 }

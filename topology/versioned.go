@@ -19,7 +19,8 @@ func versionedRows[K, V any](b *Builder, n *graph.Node, store string, o storeOpt
 		b.fail("operator %q keeps versions, so it cannot have the options EmitOnCommit and TTL", n.Name)
 	}
 	h := state.VersionedConfig{HistoryMs: b.historyMs(fmt.Sprintf("operator %q", n.Name), o.history)}
-	s := b.store(&graph.Store{Name: store, Kind: state.KindVersioned, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingHistory: h.HistoryMs}
+	s := b.store(&graph.Store{Name: store, Kind: state.KindVersioned, Keys: serde.Name(k), Values: serde.Name(v), Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewVersioned(c, h, k, v)
 	}}, o)
 	connect(s, n)

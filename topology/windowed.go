@@ -134,7 +134,10 @@ func (x aggregation[K, A]) table(s *graph.Store, k serde.Serde[windows.Keyed[K]]
 	if x.shared != nil {
 		return *x.shared
 	}
-	s.Name = x.store
+	s.Name, s.Keys, s.Values = x.store, serde.Name(x.k), serde.Name(x.a)
+	if x.emit == operators.EmitOnClose {
+		s.Settings[settingOnClose] = 1
+	}
 	kept := x.b.store(s, x.o)
 	connect(kept, x.n)
 	return WindowedTable[K, A]{base: x.k, closesMs: closesMs, rows: rows[windows.Keyed[K], A]{
@@ -202,7 +205,11 @@ func timeWindows[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.T
 	if combine != nil {
 		sizeMs = operators.PaneMs(def)
 	}
-	t := x.table(&graph.Store{Kind: state.KindWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingSize: def.SizeMs(), settingAdvance: def.AdvanceMs(), settingGrace: def.GraceMs()}
+	if combine != nil {
+		settings[settingPane] = sizeMs
+	}
+	t := x.table(&graph.Store{Kind: state.KindWindow, RetentionMs: retentionMs, Windows: "time", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewWindow(c, state.WindowConfig{SizeMs: sizeMs, RetentionMs: retentionMs}, x.k, x.a)
 	}}, windows.TimeKeySerde(x.k, time.Duration(def.SizeMs())*time.Millisecond), def.GraceMs(), x.windowRows)
 	if combine != nil {
@@ -245,7 +252,8 @@ func unlimitedWindow[K, V, A any](x aggregation[K, A], s Stream[K, V], def windo
 		x.b.fail("aggregation %q emits on close, but an unlimited window never closes", x.store)
 	}
 	// The one window is never older than the retention, whatever that is.
-	t := x.table(&graph.Store{Kind: state.KindWindow, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingStart: def.Window().Start}
+	t := x.table(&graph.Store{Kind: state.KindWindow, Windows: "unlimited", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewWindow(c, state.WindowConfig{SizeMs: def.SizeMs(), RetentionMs: 1}, x.k, x.a)
 	}}, windows.KeySerde(x.k), -1, x.windowRows)
 	return t, func(in *graph.Instance, c *operators.Context, agg operators.Aggregator[K, V, A], next operators.Forward[windows.Keyed[K], operators.Change[A]]) (operators.Forward[K, V], error) {
@@ -261,7 +269,8 @@ func slidingWindows[K, V, A any](x aggregation[K, A], def windows.SlidingWindow)
 	if def.DifferenceMs() > 0 {
 		k = windows.TimeKeySerde(x.k, time.Duration(def.DifferenceMs())*time.Millisecond)
 	}
-	t := x.table(&graph.Store{Kind: state.KindDenseWindow, RetentionMs: retentionMs, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingDifference: def.DifferenceMs(), settingGrace: def.GraceMs()}
+	t := x.table(&graph.Store{Kind: state.KindDenseWindow, RetentionMs: retentionMs, Windows: "sliding", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewDenseWindow(c, state.WindowConfig{SizeMs: def.DifferenceMs(), RetentionMs: retentionMs}, x.k, x.a)
 	}}, k, def.GraceMs()+1, func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
 		return operators.DenseWindowRows(storeOf[*state.DenseWindowStore[K, A]](in, x.store))
@@ -274,7 +283,8 @@ func slidingWindows[K, V, A any](x aggregation[K, A], def windows.SlidingWindow)
 }
 
 func countWindows[K, V, A any](x aggregation[K, A], s Stream[K, V], def windows.CountWindow, countNulls bool) (WindowedTable[K, A], windowForward[K, V, A]) {
-	t := x.table(&graph.Store{Kind: state.KindKeyValue, Open: func(c state.Config) state.Store {
+	settings := map[string]int64{settingRecords: def.Size(), settingAdvanceRecords: def.Advance()}
+	t := x.table(&graph.Store{Kind: state.KindKeyValue, Windows: "count", Settings: settings, Open: func(c state.Config) state.Store {
 		return state.NewKeyValue(c, x.k, operators.CountRowSerde(x.a))
 	}}, windows.KeySerde(x.k), -1, func(in *graph.Instance) operators.Lookup[windows.Keyed[K], A] {
 		return operators.CountWindowRows(storeOf[*state.KeyValueStore[K, operators.CountRow[A]]](in, x.store))

@@ -85,6 +85,9 @@ type timeKey[K any] struct {
 	size time.Duration
 }
 
+// Name implements serde.Namer.
+func (k timeKey[K]) Name() string { return "time-windowed " + serde.Name(k.s) }
+
 // window returns the window that starts at start.
 func (k timeKey[K]) window(start int64) (Window, error) {
 	if k.size <= 0 || k.size%time.Millisecond != 0 {
@@ -124,6 +127,9 @@ func (k timeKey[K]) Decode(b []byte) (Keyed[K], error) {
 }
 
 type windowedKey[K any] struct{ baseKey[K] }
+
+// Name implements serde.Namer.
+func (k windowedKey[K]) Name() string { return "windowed " + serde.Name(k.s) }
 
 func (k windowedKey[K]) Append(dst []byte, v Keyed[K]) ([]byte, error) {
 	if err := check(v.Window); err != nil {

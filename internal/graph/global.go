@@ -15,6 +15,8 @@ type Global struct {
 	Topic    string
 	Kind     state.Kind
 	InMemory bool
+	// Keys and Values name the serdes of its rows, see serde.Name.
+	Keys, Values string
 	// Nodes are the source and what it feeds, which writes the store. They are not among Topology.Nodes.
 	Nodes []*Node
 	// Open makes the store for the one who writes it.

@@ -109,6 +109,11 @@ type Store struct {
 	// RetentionMs is how long a window store keeps a window after its start; 0 for other kinds.
 	RetentionMs int64
 	Nodes       []*Node // those that use it
+	// Keys and Values name the serdes of what the user keeps in it, see serde.Name; "" for none. Windows is the kind of windows
+	// by which it is filled, "" for none: time, sliding, session, count, unlimited or join.
+	Keys, Values, Windows string
+	// Settings are the numbers of which the meaning of its rows depends, by name. The names end in the unit.
+	Settings map[string]int64
 	// Open makes one partition of the store.
 	Open func(c state.Config) state.Store
 }
@@ -127,6 +132,8 @@ type Repartition struct {
 	Name       string // as the user gave it
 	Topic      string
 	Partitions int32 // 0: as many as the largest topic upstream, or as the other side of a join
+	// Keys and Values name the serdes of its records, see serde.Name.
+	Keys, Values string
 }
 
 // CoPartition says that topics must have the same number of partitions.

@@ -33,6 +33,9 @@ type Serde[T any] struct {
 	id atomic.Int64 // of what is written; 0: not known yet
 }
 
+// Name implements serde.Namer: each record names the schema that it was written by, so only the subject counts.
+func (s *Serde[T]) Name() string { return "schema of " + s.subject }
+
 // reader is what decodes payloads of a schema.
 type reader[T any] struct {
 	id   int
