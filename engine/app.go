@@ -177,7 +177,7 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	if slices.ContainsFunc(a.graph.Stores, func(s *graph.Store) bool { return !s.InMemory }) ||
 		slices.ContainsFunc(a.graph.Globals, func(g *graph.Global) bool { return !g.InMemory }) {
 		disk, err := state.OpenPebble(state.PebbleOptions{
-			Dir: filepath.Join(dir, "state"), CacheBytes: a.cfg.BlockCacheBytes, MemTableBytes: a.cfg.MemTableBytes, Logger: a.cfg.Logger,
+			Dir: filepath.Join(dir, stateFolder), CacheBytes: a.cfg.BlockCacheBytes, MemTableBytes: a.cfg.MemTableBytes, Logger: a.cfg.Logger,
 		})
 		if err != nil {
 			return closing, fmt.Errorf("engine: %w", err)

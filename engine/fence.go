@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -78,11 +79,15 @@ func (r *restorer) fenceWriters(ctx context.Context, topic string, number int32)
 
 // fence aborts the open transaction of a transactional id, if there is one, and shuts its producer out.
 func (a *App) fence(ctx context.Context, txid string) error {
+	return fence(ctx, a.cl, txid, a.cfg.TransactionTimeout)
+}
+
+func fence(ctx context.Context, cl *kgo.Client, txid string, timeout time.Duration) error {
 	for {
 		req := kmsg.NewPtrInitProducerIDRequest()
 		req.TransactionalID = &txid
-		req.TransactionTimeoutMillis = int32(a.cfg.TransactionTimeout.Milliseconds())
-		resp, err := req.RequestWith(ctx, a.cl)
+		req.TransactionTimeoutMillis = int32(timeout.Milliseconds())
+		resp, err := req.RequestWith(ctx, cl)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 		}

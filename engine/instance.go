@@ -14,6 +14,7 @@ import (
 
 const (
 	lockFile     = "instance.lock" // holds the process ID of its holder, for people
+	stateFolder  = "state"         // with the stores
 	instanceFile = "instance"      // the instance's name, if no other was configured
 )
 

@@ -77,20 +77,24 @@ func (a *App) dismiss(ctx context.Context) error {
 
 // describeGroup returns nil if there is no such group yet.
 func (a *App) describeGroup(ctx context.Context) (*kadm.DescribedGroup, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.ConnectTimeout)
+	return describeGroup(ctx, a.adm, a.graph.Application, a.cfg.ConnectTimeout)
+}
+
+func describeGroup(ctx context.Context, adm *kadm.Client, name string, timeout time.Duration) (*kadm.DescribedGroup, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var group kadm.DescribedGroup
 	var ok bool
 	for {
-		groups, err := a.adm.DescribeGroups(ctx, a.graph.Application)
-		group, ok = groups[a.graph.Application]
+		groups, err := adm.DescribeGroups(ctx, name)
+		group, ok = groups[name]
 		// The first group of a new cluster has no coordinator until the topic of offsets is made; the client reports that
 		// as an error of the request.
 		if kerr.IsRetriable(errors.Join(err, group.Err)) && sleep(ctx, 100*time.Millisecond) == nil {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("engine: describe group %q: %w", a.graph.Application, err)
+			return nil, fmt.Errorf("engine: describe group %q: %w", name, err)
 		}
 		break
 	}
@@ -98,7 +102,7 @@ func (a *App) describeGroup(ctx context.Context) (*kadm.DescribedGroup, error) {
 	case !ok, errors.Is(group.Err, kerr.GroupIDNotFound):
 		return nil, nil
 	case group.Err != nil:
-		return nil, fmt.Errorf("engine: describe group %q: %w", a.graph.Application, group.Err)
+		return nil, fmt.Errorf("engine: describe group %q: %w", name, group.Err)
 	}
 	return &group, nil
 }

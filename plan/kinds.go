@@ -158,7 +158,7 @@ var kinds = []KindInfo{
 
 	{partitionsChanged, Breaks, "The topic is there with another number of partitions than its tasks have now: the new version refuses to start, and keys lie on other partitions than their rows.", resetIt},
 	{topicMissing, Breaks, "The topic is not there: the new version does not start.", "Make it, or correct its name."},
-	{topicOrphaned, Safe, "It begins with the name of the application and is of no use to the new version.", "Delete it when there is no way back to the old version any more."},
+	{topicOrphaned, Safe, "It begins with the name of the application and is of no use to the new version.", "Delete it when there is no way back to the old version any more, unless it is of an application whose name begins so."},
 }
 
 // Kinds is the table of all kinds of changes, a copy.
