@@ -45,7 +45,7 @@ func Command(topologies ...Constructor) *cobra.Command {
 	}
 	root.AddCommand(
 		p.runCommand(), p.describeCommand(), p.topicsCommand(), p.aclsCommand(), deadLettersCommand(), healthCommand(), generateCommand(),
-		lintCommand(), testCommand(), pipeCommand(), p.schemaCommand(), p.replayCommand(), p.recordCommand(), p.planCommand(), p.resetCommand(), pluginsCommand(), configCommand(), versionCommand(),
+		lintCommand(), testCommand(), pipeCommand(), p.schemaCommand(), p.replayCommand(), p.recordCommand(), p.planCommand(), p.resetCommand(), p.reprocessCommand(), p.drainCommand(), pluginsCommand(), configCommand(), versionCommand(),
 	)
 	return root
 }

@@ -166,6 +166,9 @@ func (a *App) prepare(ctx context.Context) (closing []func() error, err error) {
 	if a.plan, err = a.planTopics(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}
+	if err := a.checkMarks(ctx); err != nil {
+		return closing, err
+	}
 	if err := a.readLimits(ctx); err != nil {
 		return closing, fmt.Errorf("engine: %w", err)
 	}
@@ -266,6 +269,9 @@ func (a *App) runWorkers(ctx context.Context) (again bool) {
 	case <-a.failed:
 		a.setState(Stopping)
 	case <-ended:
+	case <-a.until(soft):
+		a.cfg.Logger.Info("everything before the marks is processed", "application", a.graph.Application)
+		a.setState(Stopping)
 	case next = <-a.planAnew(soft):
 	}
 	stop()

@@ -170,6 +170,9 @@ func (c *collector) Send(o *operators.Output) error {
 	if err := c.limits.refuse(o); err != nil {
 		return err
 	}
+	if c.w.app.cfg.Mute && !c.w.app.repartition[o.Topic] {
+		return nil
+	}
 	if err := c.w.begin(); err != nil {
 		return err
 	}

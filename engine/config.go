@@ -175,6 +175,14 @@ type Config struct {
 	// (Kafka's metadata.max.age.ms).
 	PatternInterval time.Duration
 
+	// Until, if it is not nil, makes Run end by itself when the group has processed what its inputs have before these marks, one
+	// for each partition, and everything that came of it in repartition topics. Nothing at or behind a mark is processed. Records
+	// that wait for another attempt, and batches that wait for more, are not waited for.
+	Until Marks
+	// Mute drops what would be written to topics outside of the topology, dead letters too. State, changelogs and repartition
+	// topics are as without.
+	Mute bool
+
 	// TLS encrypts connections if it is not nil.
 	TLS *tls.Config
 	// SASL authenticates connections if it is not nil.

@@ -61,13 +61,16 @@ func (f *feed) add(p *kgo.FetchPartition, poll *operators.Poll) {
 		if r.Attrs.IsControl() || r.Offset < f.next {
 			continue
 		}
+		if f.marked && r.Offset >= f.mark {
+			break
+		}
 		inputOf(r, &in)
 		t.Add(number, &in)
 	}
 	if n := len(p.Records); n > 0 {
-		f.next = max(f.next, p.Records[n-1].Offset+1)
+		f.next = max(f.next, f.upTo(p.Records[n-1].Offset+1))
 	}
-	t.Advance(number, f.next, p.LastStableOffset)
+	t.Advance(number, f.next, f.upTo(p.LastStableOffset))
 }
 
 // inputOf is a fetched record as tasks take it. Its slices are kept.

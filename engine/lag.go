@@ -75,7 +75,7 @@ func (w *worker) takeEnds() {
 		w.silent.asking = false
 		for at, end := range ends {
 			if f := w.feed(at.topic, at.partition); f != nil && f.run != nil && f.run.t != nil {
-				f.run.t.Advance(f.input, f.next, end)
+				f.run.t.Advance(f.input, f.next, f.upTo(end))
 			}
 		}
 	default:

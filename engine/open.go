@@ -233,6 +233,7 @@ func (w *worker) startTask(o *opening) error {
 	var resume map[string][]int32
 	for i, f := range r.feeds {
 		f.next, f.committed = o.starts[i], o.starts[i]
+		f.mark, f.marked = w.app.mark(f.topic, f.partition)
 		t.Start(i, f.next)
 		addPartition(&resume, f)
 	}

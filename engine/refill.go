@@ -18,7 +18,7 @@ func (w *worker) refill() {
 				f.full = false
 			}
 			_, isHeld := held[f.topic]
-			switch stop := f.full || isHeld; {
+			switch stop := f.full || isHeld || f.ended(); {
 			case stop && !f.stopped:
 				f.stopped = true
 				f.stops++

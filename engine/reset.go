@@ -137,16 +137,21 @@ func (r *resetter) idle(ctx context.Context) error {
 	if err != nil || group == nil || len(group.Members) == 0 {
 		return err
 	}
-	running := &GroupRunningError{Group: r.t.Application()}
+	return &GroupRunningError{Group: r.t.Application(), Members: membersOf(group)}
+}
+
+// membersOf are the members of a group for messages.
+func membersOf(group *kadm.DescribedGroup) []string {
+	var members []string
 	for _, m := range group.Members {
 		name := m.MemberID
 		if m.InstanceID != nil {
 			name = *m.InstanceID
 		}
-		running.Members = append(running.Members, fmt.Sprintf("%s (client %s at %s)", name, m.ClientID, m.ClientHost))
+		members = append(members, fmt.Sprintf("%s (client %s at %s)", name, m.ClientID, m.ClientHost))
 	}
-	slices.Sort(running.Members)
-	return running
+	slices.Sort(members)
+	return members
 }
 
 func (r *resetter) plan(ctx context.Context, dir string) (*ResetPlan, error) {
@@ -177,22 +182,13 @@ func (r *resetter) plan(ctx context.Context, dir string) (*ResetPlan, error) {
 
 // inputs are the topics of others that tasks read and whose offsets are to change.
 func (r *resetter) inputs(found *topicsFound) ([]string, error) {
-	var inputs []string
 	var missing []error
-	for _, n := range r.t.Graph().Nodes {
-		if n.Source == nil || n.Source.Internal {
-			continue
+	inputs := inputsOf(r.t.Graph(), found.existing)
+	for _, topic := range inputs {
+		if found.partitions[topic] == 0 {
+			missing = append(missing, fmt.Errorf("engine: input topic %q does not exist", topic))
 		}
-		for _, topic := range n.Source.Topics {
-			if found.partitions[topic] == 0 {
-				missing = append(missing, fmt.Errorf("engine: input topic %q does not exist", topic))
-			}
-		}
-		inputs = append(inputs, n.Source.Topics...)
 	}
-	inputs = append(inputs, r.t.Graph().Matched(found.existing)...)
-	slices.Sort(inputs)
-	inputs = slices.Compact(inputs)
 	for _, topic := range r.o.Inputs {
 		if !slices.Contains(inputs, topic) {
 			missing = append(missing, fmt.Errorf("engine: %q is no input of application %q, which reads %s", topic, r.t.Application(), strings.Join(inputs, ", ")))
@@ -208,10 +204,7 @@ func (r *resetter) inputs(found *topicsFound) ([]string, error) {
 func (r *resetter) offsets(ctx context.Context, topics []string) ([]OffsetReset, error) {
 	starts, errStarts := r.adm.ListStartOffsets(ctx, topics...)
 	ends, errEnds := r.adm.ListEndOffsets(ctx, topics...)
-	committed, errCommitted := r.adm.FetchOffsets(ctx, r.t.Application())
-	if errors.Is(errCommitted, kerr.GroupIDNotFound) {
-		errCommitted = nil
-	}
+	committed, errCommitted := committedOffsets(ctx, r.adm, r.t.Application())
 	err := errors.Join(errStarts, starts.Error(), errEnds, ends.Error(), errCommitted)
 	var after kadm.ListedOffsets
 	if r.o.To == ResetToTime && err == nil {

@@ -66,6 +66,7 @@ type worker struct {
 	woken      atomic.Bool
 	progress   atomic.Int64               // unix ns of the last round, for the watchdog
 	joined     atomic.Bool                // an assignment has come, maybe an empty one
+	quiet      atomic.Bool                // nothing is left to do before the marks
 	settled    atomic.Bool                // all tasks of the assignment run
 	wasMember  bool                       // an assignment has come in this run
 	published  atomic.Pointer[[]*running] // tasks, for snapshots
@@ -89,6 +90,9 @@ type feed struct {
 	stopped   bool  // fetching is paused, because of that or because the source is held
 	stops     int64 // how often that began
 	ends      ends
+
+	mark   int64 // offset from which nothing is processed
+	marked bool  // there is one
 }
 
 // running is one task of the worker.
@@ -219,6 +223,7 @@ func (w *worker) round(ctx context.Context) error {
 		}
 	}
 	w.refill()
+	w.settleMarks()
 	w.askForEnds(ctx)
 	if err := w.commitIfDue(ctx); err != nil {
 		return err
