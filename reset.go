@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -129,20 +130,20 @@ func (f *resetFlags) print(to io.Writer, plan *engine.ResetPlan, executed bool) 
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%d\n", o.Topic, o.Partition, from, o.To)
 	}
-	verb := "would be deleted"
-	if executed {
-		verb = "deleted"
+	if err := w.Flush(); err != nil {
+		return err
 	}
+	verb, last := "would be deleted", "nothing has changed: --execute does it"
+	if executed {
+		verb, last = "deleted", fmt.Sprintf("application %s is reset; on other machines delete its state before it starts there", plan.Application)
+	}
+	var lines []string
 	for _, topic := range plan.Topics {
-		fmt.Fprintf(w, "topic %s %s\t\t\t\n", topic, verb)
+		lines = append(lines, fmt.Sprintf("topic %s %s", topic, verb))
 	}
 	if plan.StateDir != "" {
-		fmt.Fprintf(w, "directory %s %s\t\t\t\n", plan.StateDir, verb)
+		lines = append(lines, fmt.Sprintf("directory %s %s", plan.StateDir, verb))
 	}
-	if executed {
-		fmt.Fprintf(w, "application %s is reset; on other machines delete its state before it starts there\t\t\t\n", plan.Application)
-	} else {
-		fmt.Fprintf(w, "nothing has changed: --execute does it\t\t\t\n")
-	}
-	return w.Flush()
+	_, err := fmt.Fprintln(to, strings.Join(append(lines, last), "\n"))
+	return err
 }
