@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -33,11 +32,12 @@ type TopicPosition struct {
 	Metadata  string
 }
 
-// ReadState finds the state of an application. It is an error if the application runs, or has never committed anything.
+// ReadState finds the state of an application. It is a [GroupRunningError] if the application runs, and an error if it has
+// never committed anything.
 func ReadState(ctx context.Context, c Config, t *topology.Topology) (s *AppState, err error) {
 	g := t.Graph()
 	err = c.withAdmin(ctx, func(adm *kadm.Client) error {
-		if err := refuseRunning(ctx, adm, g.Application); err != nil {
+		if err := groupIdle(ctx, adm, g.Application, c.withDefaults().ConnectTimeout); err != nil {
 			return err
 		}
 		s = &AppState{}
@@ -47,25 +47,6 @@ func ReadState(ctx context.Context, c Config, t *topology.Topology) (s *AppState
 		return s.rows(ctx, adm, g)
 	})
 	return s, err
-}
-
-// refuseRunning is an error if a group has members.
-func refuseRunning(ctx context.Context, adm *kadm.Client, group string) error {
-	described, err := adm.DescribeGroups(ctx, group)
-	if err == nil {
-		err = described.Error()
-	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return fmt.Errorf("engine: group %q: %w", group, err)
-	}
-	var members []string
-	for _, m := range described[group].Members {
-		members = append(members, m.ClientID+" on "+m.ClientHost)
-	}
-	if len(members) > 0 {
-		return fmt.Errorf("engine: application %q runs, stop it first: its members are %s", group, strings.Join(members, ", "))
-	}
-	return nil
 }
 
 func (s *AppState) positions(ctx context.Context, adm *kadm.Client, group string) error {

@@ -100,7 +100,7 @@ func reset(ctx context.Context, t *topology.Topology, c Config, o ResetOptions, 
 	}
 	defer cl.Close()
 	r := resetter{cl: cl, adm: kadm.NewClient(cl), c: c, t: t, o: o}
-	if err := r.idle(ctx); err != nil {
+	if err := groupIdle(ctx, r.adm, r.t.Application(), r.c.ConnectTimeout); err != nil {
 		return nil, err
 	}
 	if plan, err = r.plan(ctx, filepath.Join(dir, stateFolder)); err != nil || !execute {
@@ -131,13 +131,13 @@ type resetter struct {
 	internal []string // topics of the topology that there are
 }
 
-// idle reports members of the group.
-func (r *resetter) idle(ctx context.Context) error {
-	group, err := describeGroup(ctx, r.adm, r.t.Application(), r.c.ConnectTimeout)
+// groupIdle is a [GroupRunningError] if a group has members.
+func groupIdle(ctx context.Context, adm *kadm.Client, application string, timeout time.Duration) error {
+	group, err := describeGroup(ctx, adm, application, timeout)
 	if err != nil || group == nil || len(group.Members) == 0 {
 		return err
 	}
-	return &GroupRunningError{Group: r.t.Application(), Members: membersOf(group)}
+	return &GroupRunningError{Group: application, Members: membersOf(group)}
 }
 
 // membersOf are the members of a group for messages.

@@ -169,7 +169,7 @@ func TestReadState(t *testing.T) {
 		for !maps.Equal(r.counts("out"), map[string]int64{"a": 2, "b": 1}) {
 			time.Sleep(100 * time.Millisecond)
 		}
-		if _, err := ReadState(t.Context(), r.config("x"), topo); err == nil || !strings.Contains(err.Error(), `application "app" runs, stop it first`) {
+		if _, err := ReadState(t.Context(), r.config("x"), topo); !errors.As(err, new(*GroupRunningError)) {
 			t.Error(err)
 		}
 		p.mustEnd()
