@@ -117,6 +117,17 @@ func (r *replayed) interrupted(before string) {
 	}
 }
 
+// againstItself compares the program with itself, as another process.
+func (r *replayed) againstItself() {
+	r.t.Helper()
+	path, err := r.binary()
+	r.must("build", err)
+	out, err := exec.Command(path, slices.Concat([]string{"replay", "--against", path, "--scratch", r.t.TempDir()}, r.args)...).Output()
+	if err != nil || !bytes.HasSuffix(out, []byte(" 0 added, 0 removed, 0 changed\nno difference\n")) || bytes.Contains(out, []byte(": 0 same")) {
+		r.t.Errorf("against itself: %v\n%s", err, out)
+	}
+}
+
 // production is all that a replay must leave as it is: the ends of all topics, the groups with their offsets, and transactions.
 func (c *cluster) production() string {
 	c.t.Helper()
@@ -190,6 +201,7 @@ func TestReplayOfNexmark(t *testing.T) {
 		t.Errorf("production was touched:\n%s\nand before\n%s", after, before)
 	}
 	r.interrupted(before)
+	r.againstItself()
 	var want []string
 	c.read(r.output, func(rec *kgo.Record) {
 		want = append(want, fmt.Sprintf("%s %s %d %d", rec.Key, rec.Value, rec.Timestamp.UnixMilli(), rec.Partition))
