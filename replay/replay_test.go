@@ -194,3 +194,15 @@ func passing() (*topology.Topology, error) {
 	b.Stream("in", serde.Bytes, serde.Bytes).To("out")
 	return b.Build()
 }
+
+// Timestamps beyond any clock do not end a replay.
+func TestTimestampsBeyondTheClock(t *testing.T) {
+	m := &memory{partitions: map[string]int32{"in": 1}}
+	for i, ms := range []int64{operators.MaxTimestamp, 5, 0} {
+		m.add("in", 0, 0, operators.Input{Value: []byte{byte('a' + i)}, Timestamp: ms})
+	}
+	got, _ := lines(t, replay.Config{Topology: build(t, passing), Source: m})
+	if strings.Count(got, "\n") != 3 {
+		t.Error(got)
+	}
+}

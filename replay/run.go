@@ -355,7 +355,7 @@ func (r *run) record(rng *Range, h *head) error {
 	r.largest = max(r.largest, h.ms)
 	if !r.started { // schedules count from the first record on
 		r.started = true
-		if err := r.runtime.Advance(time.Duration(max(0, h.ms)) * time.Millisecond); err != nil {
+		if err := r.advance(h.ms); err != nil {
 			return err
 		}
 	}
@@ -400,12 +400,20 @@ func (r *run) skip(rng *Range, to int64) error {
 // commit commits, with the wall clock at the largest timestamp seen, and forgets what nobody needs any more.
 func (r *run) commit() error {
 	r.records, r.bytes = 0, 0
-	ahead := max(0, r.largest-r.runtime.Now().UnixMilli())
-	if err := r.runtime.Advance(time.Duration(ahead) * time.Millisecond); err != nil {
+	if err := r.advance(r.largest); err != nil {
 		return err
 	}
 	r.runtime.Trim(nil)
 	return nil
+}
+
+// latestMs is how far the wall clock goes, in the year 2255: a timestamp may be far beyond any clock.
+const latestMs = 9_000_000_000_000
+
+// advance moves the wall clock to a time, unless it is there already, and commits.
+func (r *run) advance(ms int64) error {
+	ahead := max(0, min(ms, latestMs)-r.runtime.Now().UnixMilli())
+	return r.runtime.Advance(time.Duration(ahead) * time.Millisecond)
 }
 
 // output takes a record that is written to a topic outside.
