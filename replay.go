@@ -82,7 +82,7 @@ Pipes that reach outside are replaced by their stubs, unless --allow-external is
 	f.StringVar(&flags.report, "report", "", "`file` for the summary, and with --against the differences, as JSON")
 	f.BoolVar(&flags.allowExternal, "allow-external", false, "run pipes that reach outside, in the place of their stubs")
 	f.StringVar(&flags.scratch, "scratch", "", "`directory` of the state while the replay runs (default: the system's for temporary files)")
-	f.IntVar(&flags.commitEvery, "commit-every", 10_000, "records between two commits, at which results of emit-on-commit leave")
+	f.IntVar(&flags.commitEvery, "commit-every", 50_000, "records between two commits, at which results of emit-on-commit leave")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "show no progress and no summary")
 	p.configure(cmd)
 	return cmd

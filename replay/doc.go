@@ -10,6 +10,8 @@
 //	    extractor of its source says, else that of its topic; of equal ones that of the first topic by name, and there of the
 //	    first partition. A partition keeps its order. So the results depend on the slice, the topology and Config.CommitEvery,
 //	    and on nothing else: two replays give the same bytes.
+//	    Where nothing but topics connects the sub-topologies, thousands of records run as one round, a sub-topology after the other:
+//	    each task meets the same records in the same order, and results are told in the order of what led to them.
 //	R2  Commits are after fixed numbers of records and bytes. The wall clock of the run moves to the largest timestamp seen, at
 //	    commits: what a topology schedules by wall clock is as repeatable as the rest.
 //	R3  A topic that the topology both writes and reads has what the replay wrote, and nothing of what production did.

@@ -107,7 +107,7 @@ func TestInterruptedReplay(t *testing.T) {
 		}
 		return nil
 	}})
-	if err != nil || !s.Interrupted || s.Records != 100 {
+	if err != nil || !s.Interrupted || s.Records < 100 || s.Records == s.Ranges[0].To*generatedPartitions {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type Config struct {
 	// StateDir is where the folder of the scratch state is made. "": the system's place for temporary files.
 	StateDir string
 	// CommitEvery is after how many records there is a commit, at which emit-on-commit results leave and the wall clock moves; a
-	// commit comes earlier when the records since the last one have 16 MiB. 0: 10,000.
+	// commit comes earlier when the records since the last one have 16 MiB. 0: 50,000.
 	CommitEvery int
 	// CacheBytes bounds what the stores cache. 0: 64 MiB.
 	CacheBytes int64
@@ -92,10 +93,12 @@ type Drop struct {
 }
 
 const (
-	defaultCommitEvery = 10_000
+	defaultCommitEvery = 50_000
 	defaultCacheBytes  = 64 << 20
 	commitBytes        = 16 << 20
-	skipOffsets        = 10_000 // that are passed over at once
+	memTableBytes      = 32 << 20 // of the scratch state: windows that come and go are then seldom written to disk
+	skipOffsets        = 10_000   // that are passed over at once
+	roundRecords       = 10_000   // that run as one where the topology allows it
 )
 
 // Run replays a slice. When the context ends it stops, which is no error: the summary says so. An error of an operator names it
@@ -125,8 +128,12 @@ type run struct {
 	bytes    int64
 	largest  int64 // timestamp seen
 	smallest int64
-	before   []Drop // discarded before the slice
-	started  bool   // the runtime's clock was set
+	before   []Drop   // discarded before the slice
+	started  bool     // the runtime's clock was set
+	staged   bool     // records run in rounds
+	round    int      // records that wait for their round
+	results  []Result // of the round, which are told in the order of what led to them
+	first    int64    // number of records from outside before the slice
 }
 
 func newRun(cfg Config) (_ *run, err error) {
@@ -167,12 +174,12 @@ func (r *run) open() (err error) {
 	if err := r.begin(g); err != nil {
 		return err
 	}
-	if r.backend, err = state.OpenPebble(state.PebbleOptions{Dir: r.dir}); err != nil {
+	if r.backend, err = state.OpenPebble(state.PebbleOptions{Dir: r.dir, Scratch: true, MemTableBytes: memTableBytes}); err != nil {
 		return err
 	}
 	r.runtime, err = local.New(local.Config{
 		Graph: g, Broker: r.broker, Backend: r.backend, CommitEvery: 1 << 30, CacheBytes: r.CacheBytes, NoChangelogs: true,
-		CreateChosen: 1, Outputs: r.output, Stubs: !r.AllowExternal, Written: r.written(),
+		CreateChosen: 1, Outputs: r.output, Stubs: !r.AllowExternal, Written: r.written(), Staged: r.watch == nil,
 	})
 	if err != nil {
 		return err
@@ -194,6 +201,8 @@ func (r *run) open() (err error) {
 	if r.runtime.Extracts() {
 		r.merge.timestamp = r.runtime.Timestamp
 	}
+	// A timestamp that is extracted may depend on what came before, so there each record runs before the next one is looked at.
+	r.staged = r.runtime.CanRunStaged() && r.merge.timestamp == nil
 	return nil
 }
 
@@ -304,7 +313,7 @@ func (r *run) all(ctx context.Context) (*Summary, error) {
 	}
 	r.merge.begin()
 	r.silent = false
-	r.before, r.smallest = r.dropped(), -1
+	r.before, r.smallest, r.first = r.dropped(), -1, r.broker.Appended()
 	return r.end(ctx, r.phase(ctx, &r.Progress.Read))
 }
 
@@ -368,8 +377,14 @@ func (r *run) record(rng *Range, h *head) error {
 	if _, err := r.broker.Append(rng.Topic, rng.Partition, h.in); err != nil {
 		return err
 	}
-	if err := r.runtime.Run(); err != nil {
-		return err
+	if !r.staged {
+		if err := r.runtime.Run(); err != nil {
+			return err
+		}
+	} else if r.round++; r.round >= roundRecords {
+		if err := r.runRound(); err != nil {
+			return err
+		}
 	}
 	r.records++
 	r.bytes += int64(len(h.in.Key)+len(h.in.Value)) + 100
@@ -399,11 +414,39 @@ func (r *run) skip(rng *Range, to int64) error {
 
 // commit commits, with the wall clock at the largest timestamp seen, and forgets what nobody needs any more.
 func (r *run) commit() error {
+	if err := r.runRound(); err != nil {
+		return err
+	}
 	r.records, r.bytes = 0, 0
 	if err := r.advance(r.largest); err != nil {
 		return err
 	}
 	r.runtime.Trim(nil)
+	return r.tell()
+}
+
+// runRound runs the records that wait for it, and tells their results.
+func (r *run) runRound() error {
+	if r.round == 0 {
+		return nil
+	}
+	r.round = 0
+	if err := r.runtime.RunStaged(); err != nil {
+		return err
+	}
+	return r.tell()
+}
+
+// tell gives results away, in the order of the records that led to them.
+func (r *run) tell() error {
+	slices.SortStableFunc(r.results, func(a, b Result) int { return cmp.Compare(a.Input, b.Input) })
+	for i := range r.results {
+		if err := r.Results(&r.results[i]); err != nil {
+			return err
+		}
+	}
+	clear(r.results)
+	r.results = r.results[:0]
 	return nil
 }
 
@@ -430,9 +473,13 @@ func (r *run) output(o *operators.Output) error {
 	for i := range headers {
 		headers[i].Value = slices.Clone(headers[i].Value)
 	}
-	return r.Results(&Result{
-		Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: headers, Cause: r.runtime.Cause(), Input: r.Progress.Read.Load() + 1,
+	r.results = append(r.results, Result{
+		Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: headers, Cause: r.runtime.Cause(), Input: max(0, r.runtime.CauseNumber()-r.first),
 	})
+	if r.staged {
+		return nil
+	}
+	return r.tell()
 }
 
 // written is what is told of all records that are written, nil if nobody wants to know.

@@ -21,6 +21,9 @@ type PebbleOptions struct {
 	MemTableBytes int64        // of one memtable, up to four of which wait to be written; default 16 MiB
 	Logger        *slog.Logger // what goes wrong in the background; nil: slog.Default
 	FS            vfs.FS       // nil: that of the operating system
+	// Scratch is a database that is new and never opened again: it writes no log, so the death of the process costs all of it,
+	// and remembers in 16 MiB of memory which rows it cannot have.
+	Scratch bool
 }
 
 const (
@@ -41,6 +44,7 @@ type Pebble struct {
 	db        *pebble.DB
 	leases    leases
 	catalogue catalogue
+	written   *written // of a scratch database, else nil
 	failure   atomic.Pointer[pebbleFailure]
 	stalls    atomic.Int64
 	closing   sync.Once
@@ -69,6 +73,12 @@ func OpenPebble(o PebbleOptions) (*Pebble, error) {
 	if err := p.catalogue.open(p); err != nil {
 		return nil, errors.Join(fmt.Errorf("state: open database in %s: %w", o.Dir, err), p.db.Close())
 	}
+	if o.Scratch {
+		if err := p.refuseKept(); err != nil {
+			return nil, errors.Join(fmt.Errorf("state: open database in %s: %w", o.Dir, err), p.db.Close())
+		}
+		p.written = newWritten()
+	}
 	return p, nil
 }
 
@@ -86,6 +96,7 @@ func (p *Pebble) options(o PebbleOptions) *pebble.Options {
 		L0StopWritesThreshold:       20,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 		FlushDelayDeleteRange:       expiredAfter,
+		DisableWAL:                  o.Scratch,
 		FS:                          watchedFS{fs, new(atomic.Bool), func(what string) { p.fail(what) }},
 		WALMinSyncInterval:          func() time.Duration { return syncInterval },
 		Logger:                      pebbleLogger{p},
@@ -243,6 +254,9 @@ func (p *Pebble) write(bytes int, fill func(*pebble.Batch) error) error {
 // in its own memory until the block is full, which is many commits of a quiet partition. It writes what it has when a sync
 // is asked for; the sync itself waits for syncInterval, and nobody waits for it.
 func (p *Pebble) push() error {
+	if p.written != nil {
+		return nil // there is no log
+	}
 	b := new(pebble.Batch) // not from the pool of those that are closed
 	if err := b.LogData(nil, nil); err != nil {
 		return err

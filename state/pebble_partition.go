@@ -119,6 +119,9 @@ func (p *pebblePartition) put(b *pebble.Batch, key, value []byte) {
 	d := b.SetDeferred(len(p.prefix)+len(key), len(value))
 	copy(d.Key[copy(d.Key, p.prefix):], key)
 	copy(d.Value, value)
+	if p.backend.written != nil {
+		p.backend.written.add(d.Key)
+	}
 	_ = d.Finish()
 }
 
@@ -160,6 +163,9 @@ func (p *pebblePartition) Get(dst, key []byte) (value []byte, found bool, err er
 		return dst, false, nil
 	}
 	p.key = p.rowKey(p.key[:0], key)
+	if w := p.backend.written; w != nil && !w.has(p.key) {
+		return dst, false, nil
+	}
 	err = p.backend.guard(func() error {
 		v, closer, err := p.backend.db.Get(p.key)
 		if errors.Is(err, pebble.ErrNotFound) {

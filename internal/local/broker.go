@@ -16,6 +16,15 @@ type Broker struct {
 	offsets map[group]task.Position
 	open    []place // records of the running transaction, in the order in which they were written
 	written int64   // number of records ever written, to order them over all topics
+	outside int64   // number of those that were appended from outside
+
+	cause     int64              // number of the record from outside that is at work
+	origins   []operators.Origin // of the records from outside whose numbers are above forgotten
+	forgotten int64
+	staging   bool     // what is written is put into order later, see settleOrder
+	unordered []*log   // that have something of that kind
+	order     []caused // scratch of settleOrder, as is moved
+	moved     []entry
 }
 
 // group names what a committed offset belongs to.
@@ -34,6 +43,7 @@ type log struct {
 	entries []entry // those that were not trimmed
 	first   int     // offset of the first of them
 	begin   int     // offset at which the log began
+	settled int     // offset from which on entries wait to be put into order; -1: none do
 	stable  int     // offset of the first entry of the running transaction, else that of the next entry
 }
 
@@ -46,6 +56,7 @@ func (l *log) end() int { return l.first + len(l.entries) }
 type entry struct {
 	operators.Input
 	sequence int64 // among all entries of the broker
+	cause    int64 // number of the record from outside that led to it, or of itself
 	outside  bool  // appended by Append, not by a runtime
 	open     bool
 	aborted  bool
@@ -69,7 +80,7 @@ func (b *Broker) Create(topic string, partitions int32) error {
 	}
 	logs := make([]*log, partitions)
 	for i := range logs {
-		logs[i] = new(log)
+		logs[i] = &log{settled: -1}
 	}
 	b.topics[topic] = logs
 	return nil
@@ -97,7 +108,9 @@ func (b *Broker) Append(topic string, partition int32, r operators.Input) (offse
 	if err != nil {
 		return 0, err
 	}
-	return b.write(l, entry{Input: r, outside: true}), nil
+	b.outside++
+	b.origins = append(b.origins, operators.Origin{Topic: topic, Partition: partition, Offset: int64(l.end())})
+	return b.write(l, entry{Input: r, outside: true, cause: b.outside}), nil
 }
 
 // Begin makes an empty partition begin at an offset: nothing of it lies before.
@@ -112,6 +125,33 @@ func (b *Broker) Begin(topic string, partition int32, offset int64) error {
 	l.first, l.begin, l.stable = int(offset), int(offset), int(offset)
 	return nil
 }
+
+// origin is the place of a record from outside by its number; zero before the first, and of one that is forgotten.
+func (b *Broker) origin(number int64) operators.Origin {
+	if number <= b.forgotten {
+		return operators.Origin{}
+	}
+	return b.origins[number-b.forgotten-1]
+}
+
+// forget drops the places of records from outside of which nothing is left.
+func (b *Broker) forget() {
+	oldest := b.outside
+	for _, logs := range b.topics {
+		for _, l := range logs {
+			for i := range l.entries {
+				oldest = min(oldest, l.entries[i].cause)
+			}
+		}
+	}
+	if n := oldest - b.forgotten - 1; n > 0 {
+		b.origins = append(b.origins[:0], b.origins[n:]...)
+		b.forgotten += n
+	}
+}
+
+// Appended is how many records were appended from outside.
+func (b *Broker) Appended() int64 { return b.outside }
 
 // End is the offset of the next record of a partition.
 func (b *Broker) End(topic string, partition int32) (int64, error) {
@@ -168,6 +208,13 @@ func (b *Broker) log(topic string, partition int32) (*log, error) {
 func (b *Broker) write(l *log, e entry) (offset int64) {
 	e.Offset, e.sequence = int64(l.end()), b.written
 	b.written++
+	if !e.outside {
+		e.cause = b.cause
+		if b.staging && l.settled < 0 {
+			l.settled = l.end()
+			b.unordered = append(b.unordered, l)
+		}
+	}
 	if e.open {
 		b.open = append(b.open, place{l, l.end()})
 	}

@@ -145,9 +145,7 @@ func (r *Runtime) take(in *input) *operators.Input {
 	}
 	e := in.head()
 	in.next++
-	if e.outside {
-		r.cause = operators.Origin{Topic: in.name.topic, Partition: in.name.partition, Offset: e.Offset}
-	}
+	r.cfg.Broker.cause = e.cause
 	if e.outside || !in.waits() || in.head().outside {
 		return &e.Input
 	}
@@ -184,7 +182,10 @@ func (q *queue) Pop() any {
 
 // Cause is the place of the record from outside that ran last, or runs: of what an operator writes, that is what led to it
 // directly. Zero before the first.
-func (r *Runtime) Cause() operators.Origin { return r.cause }
+func (r *Runtime) Cause() operators.Origin { return r.cfg.Broker.origin(r.cfg.Broker.cause) }
+
+// CauseNumber is the number of that record among all that were appended from outside, from 1.
+func (r *Runtime) CauseNumber() int64 { return r.cfg.Broker.cause }
 
 // Timestamp is when a record that is next of a partition happened, as the extractor of the topic's source says. It is to be asked
 // when all records before it on that partition have run.

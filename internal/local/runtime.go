@@ -39,6 +39,8 @@ type Config struct {
 	// the topics stay empty. Its slices are the callee's. An error fails the run. What a transaction wrote that was aborted
 	// is not taken back.
 	Outputs func(*operators.Output) error
+	// Staged prepares for [Runtime.RunStaged].
+	Staged bool
 	// Written, if not nil, is shown every record that an operator writes, for internal topics too.
 	Written func(*operators.Output)
 	// Stubs replaces pipes that reach outside by their stubs.
@@ -65,8 +67,8 @@ type Runtime struct {
 	byGlobal    task.Globals
 	leases      []state.Partition
 	restored    map[string]int
-	uncommitted int // records of the running transaction
-	cause       operators.Origin
+	uncommitted int           // records of the running transaction
+	order       [][]*input    // see stages
 	woken       chan struct{} // something has come back to a task
 	failed      error
 	closed      bool
@@ -119,6 +121,9 @@ func (r *Runtime) open() (err error) {
 				return err
 			}
 		}
+	}
+	if r.cfg.Staged {
+		r.order = r.stages()
 	}
 	return nil
 }

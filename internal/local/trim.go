@@ -68,4 +68,5 @@ func (r *Runtime) Trim(read map[string]Positions) {
 	for l, offset := range limits {
 		l.trim(offset)
 	}
+	r.cfg.Broker.forget()
 }
