@@ -48,6 +48,21 @@ func TestScratch(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	dir = t.TempDir()
+	kept, err := state.OpenPebble(state.PebbleOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = kept.Acquire(t.Context(), state.StoreID{Name: "s", Kind: state.KindKeyValue}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Restore([]state.ChangelogRow{{Key: state.AppendChangelogKey(nil, state.RowRecord, []byte("k")), Value: make([]byte, 8)}}, 1); err != nil {
+		t.Fatal(err)
+	}
+	p.Release()
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := state.OpenPebble(state.PebbleOptions{Dir: dir, Scratch: true}); err == nil || !strings.Contains(err.Error(), "a scratch database must be new") {
 		t.Error(err)
 	}
