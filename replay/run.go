@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -425,31 +424,6 @@ func (r *run) commit() error {
 	return r.tell()
 }
 
-// runRound runs the records that wait for it, and tells their results.
-func (r *run) runRound() error {
-	if r.round == 0 {
-		return nil
-	}
-	r.round = 0
-	if err := r.runtime.RunStaged(); err != nil {
-		return err
-	}
-	return r.tell()
-}
-
-// tell gives results away, in the order of the records that led to them.
-func (r *run) tell() error {
-	slices.SortStableFunc(r.results, func(a, b Result) int { return cmp.Compare(a.Input, b.Input) })
-	for i := range r.results {
-		if err := r.Results(&r.results[i]); err != nil {
-			return err
-		}
-	}
-	clear(r.results)
-	r.results = r.results[:0]
-	return nil
-}
-
 // latestMs is how far the wall clock goes, in the year 2255: a timestamp may be far beyond any clock.
 const latestMs = 9_000_000_000_000
 
@@ -457,37 +431,6 @@ const latestMs = 9_000_000_000_000
 func (r *run) advance(ms int64) error {
 	ahead := max(0, min(ms, latestMs)-r.runtime.Now().UnixMilli())
 	return r.runtime.Advance(time.Duration(ahead) * time.Millisecond)
-}
-
-// output takes a record that is written to a topic outside.
-func (r *run) output(o *operators.Output) error {
-	if r.silent {
-		return nil
-	}
-	r.summary.Results[o.Topic]++
-	r.Progress.Written.Add(1)
-	if r.Results == nil {
-		return nil
-	}
-	headers := slices.Clone(o.Headers)
-	for i := range headers {
-		headers[i].Value = slices.Clone(headers[i].Value)
-	}
-	r.results = append(r.results, Result{
-		Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: headers, Cause: r.runtime.Cause(), Input: max(0, r.runtime.CauseNumber()-r.first),
-	})
-	if r.staged {
-		return nil
-	}
-	return r.tell()
-}
-
-// written is what is told of all records that are written, nil if nobody wants to know.
-func (r *run) written() func(*operators.Output) {
-	if r.watch == nil {
-		return nil
-	}
-	return func(o *operators.Output) { r.watch(o, r.runtime.Cause()) }
 }
 
 func (r *run) dropped() (drops []Drop) {
