@@ -242,7 +242,8 @@ func yamlOf(name, value string) string {
 // What the engine can be told, a user can configure; what only code can give is listed here.
 func TestEveryFieldOfTheEngineHasAKey(t *testing.T) {
 	codeOnly := map[string]bool{"TLS": true, // a Dialer, which looks at the files each time, is in its place
-		"Logger": true, "Observer": true, "Watch": true, "OnStateChange": true, "Faults": true}
+		"Logger": true, "Observer": true, "Watch": true, "OnStateChange": true, "Faults": true,
+		"Until": true, "Mute": true} // of reprocess and drain, which set them
 	changed := make(map[string]bool)
 	base, err := load(t, "", nil)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // The bounds of one value.
 const (
 	MaxBytes  = 4 << 20 // of JSON text
-	MaxValues = 80_000  // in it: objects, arrays, their members and items
+	MaxValues = 50_000  // in it: objects, arrays, their members and items
 	// MaxSteps is how many schemas may be applied to it and what is in it. A list of schemas counts as many; a pattern as one for
 	// each 16 characters that it has and bytes that it sees, multiplied; a format as one for 4 bytes; uniqueItems as ten for each
 	// value that it compares. Small values may take 20,000, those that are more than 32 levels deep less.
