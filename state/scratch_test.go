@@ -22,10 +22,10 @@ func TestScratch(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	want := make(map[string]string)
-	for n := range 50 {
+	for n := range 10 {
 		var rows []state.ChangelogRow
 		for range 200 {
-			key, value := fmt.Sprint(random.IntN(5_000)), fmt.Sprint(n)
+			key, value := fmt.Sprint(random.IntN(1_000)), fmt.Sprint(n)
 			row := state.ChangelogRow{Key: state.AppendChangelogKey(nil, state.RowRecord, []byte(key)), Value: append(make([]byte, 8), value...)}
 			if random.IntN(5) == 0 {
 				row.Value, value = nil, ""
@@ -36,7 +36,7 @@ func TestScratch(t *testing.T) {
 		if err := p.Restore(rows, int64(n+1)); err != nil {
 			t.Fatal(err)
 		}
-		for i := range 5_000 {
+		for i := range 1_000 {
 			key := fmt.Sprint(i)
 			got, found, err := p.Get(nil, []byte(key))
 			if err != nil || found != (want[key] != "") || found && !strings.HasSuffix(string(got), want[key]) {
