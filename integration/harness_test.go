@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,7 +41,7 @@ var (
 
 func buildOnce(program string) func() (binary string, err error) {
 	return sync.OnceValues(func() (string, error) {
-		binary := filepath.Join(binaries, path.Base(program))
+		binary := filepath.Join(binaries, strings.ReplaceAll(program, "/", "-")) // two programs may have one last name
 		if out, err := exec.Command("go", "build", "-o", binary, program).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
 		}
