@@ -95,17 +95,23 @@ func (p *program) chosen(cmd *cobra.Command, args []string, s selection, log *sl
 	if cmd.Flags().Changed("topology") {
 		return nil, nil, &usageError{"--topology and a file are both given: which topology?"}
 	}
-	r, err := openReader(cmd.Context(), s.plugins, log)
+	t, done, err = fileTopology(cmd.Context(), args[0], s, log)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "" {
+		err = &usageError{fmt.Sprintf("there is no file %q; a topology of the program is chosen by --topology %s", args[0], args[0])}
+	}
+	return t, done, err
+}
+
+// fileTopology is the topology of a file. The caller calls done when it needs the topology no more.
+func fileTopology(ctx context.Context, path string, s selection, log *slog.Logger) (t *topology.Topology, done func() error, err error) {
+	r, err := openReader(ctx, s.plugins, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := r.connect(s.registry); err != nil {
 		return nil, nil, errors.Join(err, r.close())
 	}
-	f, err := r.read(args[0])
-	if errors.Is(err, fs.ErrNotExist) && filepath.Ext(args[0]) == "" {
-		err = &usageError{fmt.Sprintf("there is no file %q; a topology of the program is chosen by --topology %s", args[0], args[0])}
-	}
+	f, err := r.read(path)
 	if err != nil {
 		return nil, nil, errors.Join(err, r.close())
 	}

@@ -229,18 +229,11 @@ func (v *planVersions) described(file string) (d topology.Description, err error
 		}
 		return t.Describe(), nil
 	}
-	r, err := openReader(v.cmd.Context(), v.config.Plugins, slog.New(slog.DiscardHandler))
+	t, done, err := fileTopology(v.cmd.Context(), file, selected(v.config), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return d, err
 	}
-	if err := r.connect(v.config.Registry); err != nil {
-		return d, errors.Join(err, r.close())
-	}
-	f, err := r.read(file)
-	if err != nil {
-		return d, errors.Join(err, r.close())
-	}
-	return f.Topology.Describe(), r.close()
+	return t.Describe(), done()
 }
 
 // asked is what a program says of itself.

@@ -164,7 +164,7 @@ func (r *replaying) one() (err error) {
 	if err != nil {
 		return err
 	}
-	results, end, err := r.results(ctx)
+	results, end, err := r.results(ctx, cfg.Source)
 	if err != nil {
 		return errors.Join(err, cfg.Source.Close())
 	}
@@ -204,7 +204,7 @@ func replayLine(p *replay.Progress, took time.Duration) string {
 }
 
 // results is where results go. end is called with whether the replay got to its end.
-func (r *replaying) results(ctx context.Context) (write func(*replay.Result) error, end func(whole bool) error, err error) {
+func (r *replaying) results(ctx context.Context, source replay.Source) (write func(*replay.Result) error, end func(whole bool) error, err error) {
 	write, end = nil, func(bool) error { return nil }
 	if r.output != "" {
 		to, closing := io.Writer(r.cmd.OutOrStdout()), func() error { return nil }
@@ -227,7 +227,7 @@ func (r *replaying) results(ctx context.Context) (write func(*replay.Result) err
 	if r.prefix == "" {
 		return write, end, nil
 	}
-	topics, endTopics, err := r.topics(ctx)
+	topics, endTopics, err := r.topics(ctx, source)
 	if err != nil {
 		return nil, nil, errors.Join(err, end(false))
 	}
@@ -244,17 +244,14 @@ func (r *replaying) results(ctx context.Context) (write func(*replay.Result) err
 }
 
 // topics writes results to topics under the prefix.
-func (r *replaying) topics(ctx context.Context) (func(*replay.Result) error, func(bool) error, error) {
-	counts, err := engine.CountPartitions(ctx, r.engine, append(r.topology.Sinks(), r.topology.Sources()...))
-	if err != nil {
-		return nil, nil, err
-	}
+func (r *replaying) topics(ctx context.Context, source replay.Source) (func(*replay.Result) error, func(bool) error, error) {
 	w, err := engine.OpenWriter(ctx, r.engine)
 	if err != nil {
 		return nil, nil, err
 	}
 	largest := int32(1)
-	for _, n := range counts {
+	for _, topic := range r.topology.Sources() {
+		n, _ := source.Partitions(topic)
 		largest = max(largest, n)
 	}
 	end := func(whole bool) error {
@@ -267,7 +264,7 @@ func (r *replaying) topics(ctx context.Context) (func(*replay.Result) error, fun
 		return w.Discard(ctx)
 	}
 	for _, topic := range r.topology.Sinks() {
-		n, ok := counts[topic]
+		n, ok := source.Partitions(topic)
 		if !ok {
 			n = largest
 		}

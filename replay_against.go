@@ -72,18 +72,7 @@ func (r *replaying) other() (t *topology.Topology, done func() error, err error)
 		}
 		return nil, done, nil
 	}
-	reader, err := openReader(r.cmd.Context(), r.selected.plugins, r.log)
-	if err != nil {
-		return nil, done, err
-	}
-	if err := reader.connect(r.selected.registry); err != nil {
-		return nil, done, errors.Join(err, reader.close())
-	}
-	f, err := reader.read(r.against)
-	if err != nil {
-		return nil, done, errors.Join(err, reader.close())
-	}
-	return f.Topology, reader.close, nil
+	return fileTopology(r.cmd.Context(), r.against, r.selected, r.log)
 }
 
 // side replays a topology of this process.

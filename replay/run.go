@@ -21,7 +21,7 @@ type Config struct {
 	Topology *topology.Topology
 	// Source has the slice. Run closes it.
 	Source Source
-	// Results is given every result, in the order in which operators wrote them. Its slices are the callee's. An error ends the
+	// Results is given every result, in the order of the input records that led to them (Result.Input). Its slices are the callee's. An error ends the
 	// replay. Nil: results are counted only.
 	Results func(*Result) error
 	// Start is the state that the slice begins with. Nil: none, but for what Range.Warm makes.
@@ -183,13 +183,7 @@ func (r *run) open() (err error) {
 	if err != nil {
 		return err
 	}
-	reads := make(map[string]bool)
-	for _, topic := range r.runtime.Plan().Inputs() {
-		reads[topic] = true
-	}
-	for _, global := range g.Globals {
-		reads[global.Topic] = true
-	}
+	reads := r.runtime.Reads()
 	writes := r.Topology.Sinks()
 	for i, rng := range r.merge.ranges {
 		r.merge.used[i] = reads[rng.Topic] && !slices.Contains(writes, rng.Topic)
@@ -230,9 +224,6 @@ func (r *run) createTopics(g *graph.Topology) error {
 		topics = append(topics, rng.Topic)
 	}
 	topics = append(topics, g.ExternalSources()...)
-	for _, global := range g.Globals {
-		topics = append(topics, global.Topic)
-	}
 	for _, topic := range topics {
 		n, ok := r.Source.Partitions(topic)
 		if !ok {

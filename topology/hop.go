@@ -25,7 +25,7 @@ func sink[K, V any](b *Builder, topic, op string, o nodeOptions, k serde.Serde[K
 
 // sinkOf describes what is written to a topic, "" for one that is chosen for each record.
 func sinkOf[K, V any](topic string, k serde.Serde[K], v serde.Serde[V]) *graph.Sink {
-	return &graph.Sink{Topic: topic, Key: serde.ViewOf(k), Value: serde.ViewOf(v), Base: serde.PartitionKey(k)}
+	return &graph.Sink{Topic: topic, Key: serde.ViewOf(k), Value: serde.ViewOf(v)}
 }
 
 // hop sends the records of nodes to other tasks, through an internal topic, and returns the node that reads it. All

@@ -75,13 +75,7 @@ func New(f *declarative.File, cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.backend.Close())
 	}
-	r.reads = make(map[string]bool)
-	for _, topic := range r.runtime.Plan().Inputs() {
-		r.reads[topic] = true
-	}
-	for _, g := range f.Topology.Graph().Globals {
-		r.reads[g.Topic] = true
-	}
+	r.reads = r.runtime.Reads()
 	return r, nil
 }
 

@@ -94,8 +94,6 @@ type Sink struct {
 	Internal bool   // a repartition topic of this topology
 	// Key and Value show what the node writes as JSON.
 	Key, Value serde.View
-	// Base is the part of an encoded key that decides about its partition; nil: all of it.
-	Base func(encoded []byte) []byte
 }
 
 // Store is a store of the topology; every task of its sub-topology has one partition of it.

@@ -180,20 +180,6 @@ func (b *Broker) Commit(application string, p task.Position) {
 	b.offsets[group{application, p.Topic, p.Partition}] = p
 }
 
-// Commits are the committed positions of an application, by topic and partition.
-func (b *Broker) Commits(application string) []task.Position {
-	var positions []task.Position
-	for name, p := range b.offsets {
-		if name.application == application {
-			positions = append(positions, p)
-		}
-	}
-	slices.SortFunc(positions, func(a, b task.Position) int {
-		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
-	return positions
-}
-
 func (b *Broker) log(topic string, partition int32) (*log, error) {
 	logs, ok := b.topics[topic]
 	if !ok {
@@ -295,14 +281,7 @@ type collector struct {
 }
 
 func (r *Runtime) collector() collector {
-	reads := make(map[string]bool)
-	for _, topic := range r.plan.Inputs() {
-		reads[topic] = true
-	}
-	for _, g := range r.cfg.Graph.Globals {
-		reads[g.Topic] = true
-	}
-	return collector{r.cfg.Broker, reads, r.cfg.Outputs, r.cfg.Written, r.cfg.NoChangelogs}
+	return collector{r.cfg.Broker, r.Reads(), r.cfg.Outputs, r.cfg.Written, r.cfg.NoChangelogs}
 }
 
 // Buffer implements [operators.Collector]. Every record gets memory of its own, since topics keep it.

@@ -22,5 +22,9 @@
 //	    what its reader outside says it has read. Nothing else is dropped by itself, so memory grows with all that was ever
 //	    written unless somebody trims. A runtime that would need what is gone is not made, rather than made of a part.
 //
+//	L8  A log may begin at any offset ([Broker.Begin]) and have offsets without records ([Broker.Skip]). Each record has the
+//	    number of the one from outside that led to it directly. [Runtime.RunStaged] runs many of those one sub-topology after
+//	    the other, where that gives each task the same records in the same order as L1 does.
+//
 // Nothing here is safe for concurrent use, and a Broker serves one Runtime at a time.
 package local

@@ -309,6 +309,18 @@ func (r *Runtime) Restored(store string) int { return r.restored[store] }
 // Extracts reports whether a source has an extractor of timestamps.
 func (r *Runtime) Extracts() bool { return slices.ContainsFunc(r.tasks, (*task.Task).Extracts) }
 
+// Reads are all topics that the topology reads, internal ones and those of global stores too.
+func (r *Runtime) Reads() map[string]bool {
+	reads := make(map[string]bool)
+	for _, topic := range r.plan.Inputs() {
+		reads[topic] = true
+	}
+	for _, g := range r.cfg.Graph.Globals {
+		reads[g.Topic] = true
+	}
+	return reads
+}
+
 // Plan is the topology on the topics of the broker.
 func (r *Runtime) Plan() *graph.Plan { return r.plan }
 
