@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/rivusio/rivusio/internal/task"
 	"github.com/rivusio/rivusio/operators"
 	"github.com/rivusio/rivusio/state"
 )
@@ -53,7 +54,7 @@ type collector struct {
 // piece is a part of the arena.
 type piece struct {
 	c       *collector
-	bytes   []byte
+	bytes   task.Arena
 	records []kgo.Record
 	// balance is records sent minus records acknowledged once the piece is full, and only the latter, negative, before.
 	// So it becomes 0 exactly once, when the piece is full and nobody needs it any more.
@@ -91,7 +92,7 @@ func (c *collector) next() {
 	}
 	c.mu.Unlock()
 	if c.piece == nil {
-		c.piece = &piece{c: c, bytes: make([]byte, 0, pieceBytes), records: make([]kgo.Record, 0, pieceRecords)}
+		c.piece = &piece{c: c, bytes: make(task.Arena, 0, pieceBytes), records: make([]kgo.Record, 0, pieceRecords)}
 		c.piece.promise = c.piece.acknowledged
 	}
 }
@@ -148,18 +149,7 @@ func (c *collector) Buffer() []byte {
 		c.next()
 	}
 	p := c.piece
-	return p.bytes[len(p.bytes):len(p.bytes):cap(p.bytes)]
-}
-
-// take marks the bytes of the piece that a record uses, if they are in there: a large record has bytes of its own.
-func (p *piece) take(o *operators.Output) {
-	first, n := o.Key, len(o.Key)+len(o.Value)
-	if len(first) == 0 {
-		first = o.Value
-	}
-	if used := len(p.bytes); n > 0 && used+n <= cap(p.bytes) && &first[0] == &p.bytes[:used+1][used] {
-		p.bytes = p.bytes[:used+n]
-	}
+	return p.bytes.Buffer()
 }
 
 // Send implements operators.Collector. A record that its topic does not take is an *operators.RefusedError, and is not sent.
@@ -180,7 +170,7 @@ func (c *collector) Send(o *operators.Output) error {
 		c.next() // the bytes, if any, are of an earlier piece that was given a record without Buffer
 	}
 	p := c.piece
-	p.take(o)
+	p.bytes.Take(o)
 	p.records = append(p.records, kgo.Record{
 		Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Timestamp: time.UnixMilli(o.Timestamp),
 	})

@@ -1,8 +1,8 @@
 package serde
 
 import (
-	"bytes"
 	jsonv1 "encoding/json"
+	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"fmt"
 	"reflect"
@@ -40,36 +40,50 @@ var jsonOptions = json.JoinOptions(
 // each goroutine at work instead of two for each record.
 type jsonSerde[T any] struct {
 	name      string
+	exact     bool       // see [Exact]
 	variables *sync.Pool // of *jsonVariable[T]
 }
 
-// jsonVariable holds the zero value and no buffer between uses.
+// jsonVariable holds the zero value and nothing of the caller's between uses.
 type jsonVariable[T any] struct {
-	v T
-	w bytes.Buffer
+	v   T
+	out []byte
+	enc *jsontext.Encoder // writes to out; nil until it is needed
+}
+
+// Write implements [io.Writer].
+func (x *jsonVariable[T]) Write(p []byte) (int, error) {
+	x.out = append(x.out, p...)
+	return len(p), nil
 }
 
 func newJSON[T any]() jsonSerde[T] {
 	return jsonSerde[T]{
 		name:      fmt.Sprintf("JSON[%s]", reflect.TypeFor[T]()),
+		exact:     exactJSON(reflect.TypeFor[T]()),
 		variables: &sync.Pool{New: func() any { return new(jsonVariable[T]) }},
 	}
 }
 
 func (s jsonSerde[T]) release(x *jsonVariable[T]) {
-	*x = jsonVariable[T]{}
+	var zero T
+	x.v, x.out = zero, nil
 	s.variables.Put(x)
 }
 
 func (s jsonSerde[T]) Append(dst []byte, v T) ([]byte, error) {
 	x := s.variables.Get().(*jsonVariable[T])
 	defer s.release(x)
-	x.v = v
-	x.w = *bytes.NewBuffer(dst) // the encoder writes straight into the room behind len(dst)
-	if err := json.MarshalWrite(&x.w, &x.v, jsonOptions); err != nil {
+	enc := x.enc
+	if enc == nil {
+		enc = jsontext.NewEncoder(x, jsonOptions)
+	}
+	x.v, x.out, x.enc = v, dst, nil
+	if err := json.MarshalEncode(enc, &x.v); err != nil {
 		return dst, fmt.Errorf("serde: %s: %w", s.name, detail{err})
 	}
-	return x.w.Bytes(), nil
+	x.enc = enc                      // after an error or a panic it is in the middle of a value
+	return x.out[:len(x.out)-1], nil // without the line's end
 }
 
 func (s jsonSerde[T]) Decode(b []byte) (T, error) {

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/rivusio/rivusio/internal/graph"
@@ -74,30 +73,25 @@ func (r *Runtime) RunStaged() error {
 	return r.Run() // what is left, such as work of a task that was full
 }
 
+// turnRecords is how many records of one input a task is given at once.
+const turnRecords = 128
+
 // runTask runs all that waits for a task, by the number of the records from outside that led to it.
 func (r *Runtime) runTask(t *task.Task, inputs []*input) error {
+	b := r.cfg.Broker
+	defer func() { b.cause, b.working = b.causeNow(), nil }()
 	for !t.Full() {
-		var next *input
-		for _, in := range inputs {
-			if in.waits() && (next == nil || in.head().cause < next.head().cause) {
-				next = in
-			}
-		}
-		if next == nil {
+		if b.working = r.next(inputs); b.working == nil {
 			return nil
 		}
-		e := next.head()
-		next.next++
-		r.cfg.Broker.cause = e.cause
-		t.Add(next.number, &e.Input)
-		for {
-			if _, err := t.Process(1); err != nil {
+		for in := b.working; t.BufferedRecords(in.number) > 0 || t.WorkLeft(); {
+			if _, err := t.Process(turnRecords); err != nil {
 				return err
 			}
 			if err := r.processed(t); err != nil {
 				return err
 			}
-			if !t.WorkLeft() || t.Full() {
+			if t.Full() {
 				break
 			}
 		}
@@ -105,27 +99,55 @@ func (r *Runtime) runTask(t *task.Task, inputs []*input) error {
 	return nil
 }
 
-// caused is where an entry is, by what led to it.
-type caused struct {
-	cause int64
-	at    int32
+// next gives the task of some inputs what it runs next: the record with the smallest cause or, if only one input has any, several of
+// it. It returns that input, nil if none has a record.
+func (r *Runtime) next(inputs []*input) *input {
+	var next *input
+	n := turnRecords
+	for _, in := range inputs {
+		if !in.waits() {
+			continue
+		}
+		if next != nil {
+			n = 1
+		}
+		if next == nil || in.head().cause < next.head().cause {
+			next = in
+		}
+	}
+	if next == nil {
+		return nil
+	}
+	next.from, next.cause = next.next, next.head().cause
+	for ; n > 0 && next.waits(); n-- {
+		next.task.Add(next.number, &next.head().Input)
+		next.next++
+	}
+	return next
 }
 
 // settleOrder orders what was written since the last time by the records from outside that led to it, as Run would have written it.
 func (b *Broker) settleOrder() {
 	for _, l := range b.unordered {
 		entries := l.entries[l.settled-l.first:]
+		first := entries[0].cause
+		for i := range entries {
+			first = min(first, entries[i].cause)
+		}
+		// Both numbers are below what Broker can hold at once. What one record led to stays as it was written.
 		b.order = b.order[:0]
 		for i := range entries {
-			b.order = append(b.order, caused{entries[i].cause, int32(i)})
+			b.order = append(b.order, (entries[i].cause-first)<<32|int64(i))
 		}
-		slices.SortFunc(b.order, func(x, y caused) int { return cmp.Or(cmp.Compare(x.cause, y.cause), cmp.Compare(x.at, y.at)) })
-		b.moved = append(b.moved[:0], entries...)
-		for i, from := range b.order {
-			entries[i] = b.moved[from.at]
-			entries[i].Offset = int64(l.settled + i)
+		if !slices.IsSorted(b.order) {
+			slices.Sort(b.order)
+			b.moved = append(b.moved[:0], entries...)
+			for i, from := range b.order {
+				entries[i] = b.moved[uint32(from)]
+				entries[i].Offset = int64(l.settled + i)
+			}
+			clear(b.moved)
 		}
-		clear(b.moved)
 		l.settled = -1
 	}
 	b.unordered = b.unordered[:0]
