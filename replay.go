@@ -28,7 +28,7 @@ const ExitDifferent = 3
 
 // replayGCPercent is how much the heap of a replay grows between two collections: it is small, and collections of small heaps were a
 // fifth of the time.
-const replayGCPercent = 400
+const replayGCPercent = 200
 
 // replayFlags are the flags of replay that the configuration does not have.
 type replayFlags struct {

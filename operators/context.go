@@ -112,6 +112,10 @@ type Scope struct {
 	// Stubs says that pipes that reach outside are replaced by their stubs. It is set before the operators are made.
 	Stubs bool
 
+	// Handover says that what is written to topics of this topology may be read from the same memory, so that values can be handed
+	// over beside their bytes. It is set before the operators are made.
+	Handover bool
+
 	// Watches is which records are watched. It is set before the operators are made.
 	Watches Watch
 	watch   watching

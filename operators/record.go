@@ -87,6 +87,8 @@ type Input struct {
 	Timestamp  int64 // ms since the epoch
 	Headers    []Header
 	Offset     int64
+	// Handed is the Output's.
+	Handed any
 }
 
 // Output is one encoded record on its way to a topic. A nil Key or Value is null.
@@ -96,6 +98,9 @@ type Output struct {
 	Key, Value []byte
 	Timestamp  int64 // ms since the epoch
 	Headers    []Header
+	// Handed is what key and value were encoded from if [Scope.Handover] says so, else nil. It goes along with the bytes, or is
+	// left out.
+	Handed any
 }
 
 // Collector takes what a task writes to topics. A task's goroutine is the only caller.

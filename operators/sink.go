@@ -55,7 +55,7 @@ func newWriter[K, V any](c *Context, topic string, partitions int32, k serde.Ser
 	return &writer[K, V]{
 		c: c, topic: topic, k: k, v: v, partitioner: partitioner,
 		out: c.scope.Runtime.Collector(), partitions: partitions,
-		base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()},
+		base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()}, hand: newHandover(c, k, v),
 	}
 }
 
@@ -70,6 +70,7 @@ type writer[K, V any] struct {
 	base        func([]byte) []byte
 	keyless     Sticky
 	chosen      []int32
+	hand        *handover[K, V] // nil: nothing is handed over
 	o           Output
 }
 
@@ -115,6 +116,9 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	}
 	if !r.NullKey {
 		w.o.Key = notNil(buf[:keyBytes:keyBytes])
+	}
+	if w.hand != nil && !r.NullKey && !r.NullValue {
+		w.o.Handed = w.hand.give(r)
 	}
 	w.o.Partition = partition
 	if partition == DefaultPartition {

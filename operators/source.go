@@ -60,12 +60,13 @@ func Read[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], undecodable 
 	carriesNull := serde.IsNull(v) != nil
 	waitKey, waitValue := serde.WaiterOf(k), serde.WaiterOf(v)
 	return func() Source {
-		return &source[K, V]{waitKey: waitKey, waitValue: waitValue, c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}
+		return &source[K, V]{receiver: newReceiver(c, k, v), waitKey: waitKey, waitValue: waitValue, c: c, decode: decode, carriesNull: carriesNull, undecodable: undecodable, extract: extract, next: next, decoded: NoTime}
 	}
 }
 
 type source[K, V any] struct {
 	c           *Context
+	receiver    receiver[K, V]
 	decode      func(*Input, *Record[K, V]) error
 	carriesNull bool
 	undecodable Undecodable
@@ -138,6 +139,9 @@ func (s *source[K, V]) Process(in *Input) error {
 		}
 	} else {
 		s.o = Record[K, V]{Timestamp: in.Timestamp, Headers: in.Headers, NullKey: in.Key == nil, NullValue: in.Value == nil}
+		if in.Handed != nil && s.receiver.take(in, &s.o) {
+			return s.forward()
+		}
 		if err := s.decode(in, &s.o); err != nil {
 			if s.undecodable == SkipUndecodable {
 				c.Drop(UndecodableRecord)
@@ -146,8 +150,12 @@ func (s *source[K, V]) Process(in *Input) error {
 			return s.refuse(nil, err)
 		}
 	}
+	return s.forward()
+}
+
+func (s *source[K, V]) forward() error {
 	if err := s.next(&s.o); err != nil {
-		return c.scope.failure(err)
+		return s.c.scope.failure(err)
 	}
 	return nil
 }

@@ -18,12 +18,15 @@ type Broker struct {
 	written int64   // number of records ever written, to order them over all topics
 	outside int64   // number of those that were appended from outside
 
-	cause     int64              // number of the record from outside that is at work
+	arena task.Arena // for records of operators
+
+	cause     int64              // number of the record from outside that is at work, unless working is set
+	working   *input             // whose last record is at work
 	origins   []operators.Origin // of the records from outside whose numbers are above forgotten
 	forgotten int64
-	staging   bool     // what is written is put into order later, see settleOrder
-	unordered []*log   // that have something of that kind
-	order     []caused // scratch of settleOrder, as is moved
+	staging   bool    // what is written is put into order later, see settleOrder
+	unordered []*log  // that have something of that kind
+	order     []int64 // scratch of settleOrder, as is moved
 	moved     []entry
 }
 
@@ -126,6 +129,18 @@ func (b *Broker) Begin(topic string, partition int32, offset int64) error {
 	return nil
 }
 
+// causeNow is the number of the record from outside that is at work.
+func (b *Broker) causeNow() int64 {
+	in := b.working
+	if in == nil {
+		return b.cause
+	}
+	if last := int(in.task.Last(in.number)); last > in.from {
+		return in.log.at(last).cause
+	}
+	return in.cause
+}
+
 // origin is the place of a record from outside by its number; zero before the first, and of one that is forgotten.
 func (b *Broker) origin(number int64) operators.Origin {
 	if number <= b.forgotten {
@@ -180,22 +195,25 @@ func (b *Broker) Commit(application string, p task.Position) {
 	b.offsets[group{application, p.Topic, p.Partition}] = p
 }
 
-func (b *Broker) log(topic string, partition int32) (*log, error) {
-	logs, ok := b.topics[topic]
-	if !ok {
+func (b *Broker) log(topic string, p int32) (*log, error) {
+	return partition(topic, b.topics[topic], p)
+}
+
+func partition(topic string, logs []*log, p int32) (*log, error) {
+	if logs == nil {
 		return nil, fmt.Errorf("there is no topic %q", topic)
 	}
-	if partition < 0 || int(partition) >= len(logs) {
-		return nil, fmt.Errorf("topic %q has %d partitions and no partition %d", topic, len(logs), partition)
+	if p < 0 || int(p) >= len(logs) {
+		return nil, fmt.Errorf("topic %q has %d partitions and no partition %d", topic, len(logs), p)
 	}
-	return logs[partition], nil
+	return logs[p], nil
 }
 
 func (b *Broker) write(l *log, e entry) (offset int64) {
 	e.Offset, e.sequence = int64(l.end()), b.written
 	b.written++
 	if !e.outside {
-		e.cause = b.cause
+		e.cause = b.causeNow()
 		if b.staging && l.settled < 0 {
 			l.settled = l.end()
 			b.unordered = append(b.unordered, l)
@@ -274,39 +292,67 @@ func (b *Broker) Committed(application, topic string, partition int32) int64 {
 // collector is the Broker as the tasks of a runtime write to it.
 type collector struct {
 	b       *Broker
+	last    topicLogs                     // written to last
 	reads   map[string]bool               // topics that the topology reads
 	outputs func(*operators.Output) error // see Config.Outputs
 	written func(*operators.Output)       // see Config.Written
 	noLogs  bool
 }
 
-func (r *Runtime) collector() collector {
-	return collector{r.cfg.Broker, r.Reads(), r.cfg.Outputs, r.cfg.Written, r.cfg.NoChangelogs}
+// topicLogs are the partitions of a topic, as a collector sees it.
+type topicLogs struct {
+	topic string
+	logs  []*log
+	out   bool // nobody reads it: its records go to outputs
 }
 
-// Buffer implements [operators.Collector]. Every record gets memory of its own, since topics keep it.
-func (c collector) Buffer() []byte { return nil }
+func (r *Runtime) collector() *collector {
+	return &collector{b: r.cfg.Broker, reads: r.Reads(), outputs: r.cfg.Outputs, written: r.cfg.Written, noLogs: r.cfg.NoChangelogs}
+}
+
+// to is a topic that is written to.
+func (c *collector) to(topic string) *topicLogs {
+	if c.last.topic != topic || c.last.logs == nil {
+		c.last = topicLogs{topic, c.b.topics[topic], c.outputs != nil && !c.reads[topic]}
+	}
+	return &c.last
+}
+
+const (
+	arenaBytes   = 32 << 10 // of encoded records in one piece of memory
+	minFreeBytes = 1 << 10  // that Buffer offers at least
+)
+
+// Buffer implements [operators.Collector]. Topics keep what is written to them, so no memory is used twice.
+func (c *collector) Buffer() []byte {
+	if a := &c.b.arena; cap(*a)-len(*a) < minFreeBytes {
+		*a = make(task.Arena, 0, arenaBytes)
+	}
+	return c.b.arena.Buffer()
+}
 
 // Send implements [operators.Collector].
-func (c collector) Send(o *operators.Output) error {
+func (c *collector) Send(o *operators.Output) error {
+	c.b.arena.Take(o)
 	if c.written != nil {
 		c.written(o)
 	}
-	if c.outputs != nil && !c.reads[o.Topic] {
+	to := c.to(o.Topic)
+	if to.out {
 		return c.outputs(o)
 	}
-	l, err := c.b.log(o.Topic, o.Partition)
+	l, err := partition(o.Topic, to.logs, o.Partition)
 	if err != nil {
 		return err
 	}
 	c.b.write(l, entry{open: true, Input: operators.Input{
-		Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: cloneHeaders(o.Headers),
+		Key: o.Key, Value: o.Value, Timestamp: o.Timestamp, Headers: cloneHeaders(o.Headers), Handed: o.Handed,
 	}})
 	return nil
 }
 
 // Log implements [task.Collector]. The changelog outlives the generation that key and value lie in.
-func (c collector) Log(topic string, partition int32, key, value []byte) error {
+func (c *collector) Log(topic string, partition int32, key, value []byte) error {
 	if c.noLogs {
 		return nil
 	}

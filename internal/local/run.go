@@ -182,10 +182,10 @@ func (q *queue) Pop() any {
 
 // Cause is the place of the record from outside that ran last, or runs: of what an operator writes, that is what led to it
 // directly. Zero before the first.
-func (r *Runtime) Cause() operators.Origin { return r.cfg.Broker.origin(r.cfg.Broker.cause) }
+func (r *Runtime) Cause() operators.Origin { return r.cfg.Broker.origin(r.CauseNumber()) }
 
 // CauseNumber is the number of that record among all that were appended from outside, from 1.
-func (r *Runtime) CauseNumber() int64 { return r.cfg.Broker.cause }
+func (r *Runtime) CauseNumber() int64 { return r.cfg.Broker.causeNow() }
 
 // Timestamp is when a record that is next of a partition happened, as the extractor of the topic's source says. It is to be asked
 // when all records before it on that partition have run.

@@ -39,7 +39,8 @@ type Config struct {
 	// the topics stay empty. Its slices are the callee's. An error fails the run. What a transaction wrote that was aborted
 	// is not taken back.
 	Outputs func(*operators.Output) error
-	// Staged prepares for [Runtime.RunStaged].
+	// Staged prepares for [Runtime.RunStaged], and hands values over in memory: what the topology wrote it does not decode where its
+	// serdes are exact ([serde.Exact]).
 	Staged bool
 	// Written, if not nil, is shown every record that an operator writes, for internal topics too.
 	Written func(*operators.Output)
@@ -82,6 +83,9 @@ type input struct {
 	log    *log
 	next   int  // offset of the next entry
 	queued bool // it is in the runtime's queue
+	// Of what the task was given last by RunStaged: the offset and the cause of its first record.
+	from  int
+	cause int64
 }
 
 // New makes the tasks of a topology, with their state restored up to the end of the changelogs and their inputs at the
@@ -155,6 +159,7 @@ func (r *Runtime) addTask(sub *graph.SubTopology, partition int32) error {
 		Wake:      r.wake,
 		OwnStats:  true,
 		Stubs:     r.cfg.Stubs,
+		Handover:  r.cfg.Staged,
 		Metadata:  r.metadata(sub, partition),
 	})
 	if err != nil {

@@ -153,6 +153,9 @@ func (t *Task) BufferedBytes(number int) int64 { return t.inputs[number].bytes }
 // BufferedRecords is how many records wait in the buffer of an input.
 func (t *Task) BufferedRecords(number int) int { return t.inputs[number].n }
 
+// Last is the offset of the record that was taken from an input last; some must have been.
+func (t *Task) Last(number int) int64 { return t.inputs[number].last.Offset }
+
 // Lag is how many offsets of an input lie between what was processed and its end, or -1 if the end is not known.
 func (t *Task) Lag(number int) int64 {
 	in := t.inputs[number]

@@ -57,6 +57,8 @@ type Config struct {
 	OnFailure func(e *operators.Error, o operators.Outcome)
 	// Stubs replaces pipes that reach outside by their stubs.
 	Stubs bool
+	// Handover is [operators.Scope.Handover].
+	Handover bool
 	// OwnStats leaves the publication of the operators' counters to [Task.Publish] and commits: for a runtime that gives a task one
 	// record at a time and reads them itself.
 	OwnStats bool
@@ -102,7 +104,7 @@ func New(cfg Config) (*Task, error) {
 	}
 	t.scope = operators.Scope{
 		Runtime: (*runtime)(t), Application: cfg.SubTopology.Topology().Application, Task: t.id.String(), Partition: cfg.Partition,
-		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0, Watches: cfg.Watch, Stubs: cfg.Stubs,
+		Tasks: cfg.Plan.Tasks[cfg.SubTopology.ID], KeepInputs: len(cfg.SubTopology.Topology().DeadLetters()) > 0, Watches: cfg.Watch, Stubs: cfg.Stubs, Handover: cfg.Handover,
 	}
 	t.watch = newWatch(cfg.Watch)
 	for _, in := range t.inputs {
