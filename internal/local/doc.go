@@ -24,7 +24,8 @@
 //
 //	L8  A log may begin at any offset ([Broker.Begin]) and have offsets without records ([Broker.Skip]). Each record has the
 //	    number of the one from outside that led to it directly. [Runtime.RunStaged] runs many of those one sub-topology after
-//	    the other, where that gives each task the same records in the same order as L1 does.
+//	    the other, where that gives each task the same records in the same order as L1 does. With [Config].Staged a value goes
+//	    beside its bytes from its writer to a reader with the same serdes, if those are exact ([serde.Exact]).
 //
 // Nothing here is safe for concurrent use, and a Broker serves one Runtime at a time.
 package local
