@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"encoding/json/v2"
 	"reflect"
-	"sync"
 	"time"
 )
 
@@ -83,102 +82,6 @@ func ForKey[T any]() Serde[T] {
 	default:
 		return byKind[T]()
 	}
-}
-
-// byKind returns the serde of a T that is not written as JSON, or nil.
-func byKind[T any]() Serde[T] {
-	switch reflect.TypeFor[T]().Kind() {
-	case reflect.String:
-		return as[T](String)
-	case reflect.Slice:
-		return as[T](Bytes)
-	case reflect.Bool:
-		return as[T](Bool)
-	case reflect.Int:
-		return as[T](Serde[int](integer[int]{"Int", 8}))
-	case reflect.Int8:
-		return as[T](Serde[int8](integer[int8]{"Int8", 1}))
-	case reflect.Int16:
-		return as[T](Serde[int16](integer[int16]{"Int16", 2}))
-	case reflect.Int32:
-		return as[T](Int32)
-	case reflect.Int64:
-		return as[T](Int64)
-	case reflect.Uint:
-		return as[T](Serde[uint](integer[uint]{"Uint", 8}))
-	case reflect.Uint8:
-		return as[T](Serde[uint8](integer[uint8]{"Uint8", 1}))
-	case reflect.Uint16:
-		return as[T](Serde[uint16](integer[uint16]{"Uint16", 2}))
-	case reflect.Uint32:
-		return as[T](Serde[uint32](integer[uint32]{"Uint32", 4}))
-	case reflect.Uint64:
-		return as[T](Serde[uint64](integer[uint64]{"Uint64", 8}))
-	case reflect.Float32:
-		return as[T](Serde[float32](float32Serde{}))
-	case reflect.Float64:
-		return as[T](Float64)
-	case reflect.Struct:
-		return as[T](Time)
-	default:
-		return nil
-	}
-}
-
-// as returns base as a serde of T, whose underlying type must be that of B; otherwise nil.
-func as[T, B any](base Serde[B]) Serde[T] {
-	if same, ok := base.(Serde[T]); ok {
-		return same
-	}
-	if !reflect.TypeFor[*T]().ConvertibleTo(reflect.TypeFor[*B]()) {
-		return nil
-	}
-	c := &converted[T, B]{base: base}
-	c.cells.New = func() any {
-		v := new(T)
-		return &cell[T, B]{v, reflect.ValueOf(v).Convert(reflect.TypeFor[*B]()).Interface().(*B)}
-	}
-	return c
-}
-
-// converted lends T the serde of its underlying type B. Generic code cannot convert a T to a B; but reflection gives a
-// pointer to one variable under both types, once, and then a conversion is a store and a load.
-type converted[T, B any] struct {
-	base  Serde[B]
-	cells sync.Pool // of *cell[T, B]
-}
-
-// cell is one variable seen as either type. It holds the zero value between uses, so that it keeps no memory alive.
-type cell[T, B any] struct {
-	as   *T
-	base *B
-}
-
-func (c *converted[T, B]) Append(dst []byte, v T) ([]byte, error) {
-	x := c.cells.Get().(*cell[T, B])
-	*x.as = v
-	b := *x.base
-	c.release(x)
-	return c.base.Append(dst, b)
-}
-
-func (c *converted[T, B]) Decode(b []byte) (T, error) {
-	v, err := c.base.Decode(b)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	x := c.cells.Get().(*cell[T, B])
-	*x.base = v
-	t := *x.as
-	c.release(x)
-	return t, nil
-}
-
-func (c *converted[T, B]) release(x *cell[T, B]) {
-	var zero T
-	*x.as = zero
-	c.cells.Put(x)
 }
 
 var (

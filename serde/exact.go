@@ -28,8 +28,14 @@ func (integer[T]) Exact() bool { return true }
 // Exact implements [Exact].
 func (boolSerde) Exact() bool { return true }
 
+// Exact implements [Exact].
+func (c *converted[T]) Exact() bool {
+	e, ok := c.base.serde().(Exact)
+	return ok && e.Exact()
+}
+
 // Exact implements [Exact]: it is for booleans, numbers, strings, and structs of nothing else all of whose fields JSON holds.
-func (s jsonSerde[T]) Exact() bool { return s.exact }
+func (t *jsonText) Exact() bool { return t.exact }
 
 // jsonMethods are those by which a type is written or read in its own way.
 var jsonMethods = []reflect.Type{

@@ -34,6 +34,9 @@ func TestWhatIsExact(t *testing.T) {
 	for name, c := range map[string]struct{ is, want bool }{
 		"string":          {serde.IsExact(serde.String), true},
 		"int64":           {serde.IsExact(serde.Int64), true},
+		"type of string":  {serde.IsExact(serde.For[customerID]()), true},
+		"type of bytes":   {serde.IsExact(serde.For[raw]()), false},
+		"type of time":    {serde.IsExact(serde.For[stamp]()), false},
 		"bytes":           {serde.IsExact(serde.Bytes), false},
 		"any":             {serde.IsExact(serde.JSONAny()), false},
 		"JSON of struct":  {serde.IsExact(serde.JSON[exactPerson]()), true},

@@ -24,7 +24,7 @@ import (
 func JSON[T any]() Serde[T] {
 	s := newJSON[T]()
 	if reflect.TypeFor[T]().Kind() == reflect.Pointer {
-		return jsonPointer[T]{s}
+		return &jsonPointer[T]{s}
 	}
 	return s
 }
@@ -39,82 +39,107 @@ var jsonOptions = json.JoinOptions(
 // jsonSerde holds its variables in a pool: what encoding/json is given lives on the heap, and that is one variable for
 // each goroutine at work instead of two for each record.
 type jsonSerde[T any] struct {
-	name      string
-	exact     bool       // see [Exact]
-	variables *sync.Pool // of *jsonVariable[T]
+	jsonText
+	variables sync.Pool // of *jsonVariable[T]
 }
 
 // jsonVariable holds the zero value and nothing of the caller's between uses.
 type jsonVariable[T any] struct {
-	v   T
+	v T
+	w jsonWriter
+}
+
+func newJSON[T any]() *jsonSerde[T] {
+	return &jsonSerde[T]{
+		jsonText:  newJSONText(reflect.TypeFor[T]()),
+		variables: sync.Pool{New: func() any { return new(jsonVariable[T]) }},
+	}
+}
+
+func (s *jsonSerde[T]) release(x *jsonVariable[T]) {
+	var zero T
+	x.v, x.w.out = zero, nil
+	s.variables.Put(x)
+}
+
+func (s *jsonSerde[T]) Append(dst []byte, v T) ([]byte, error) {
+	x := s.variables.Get().(*jsonVariable[T])
+	defer s.release(x)
+	x.v = v
+	return s.append(&x.w, dst, &x.v)
+}
+
+func (s *jsonSerde[T]) Decode(b []byte) (v T, err error) {
+	x := s.variables.Get().(*jsonVariable[T])
+	defer s.release(x)
+	if err = s.decode(b, &x.v); err == nil {
+		v = x.v
+	}
+	return v, err
+}
+
+// jsonText is what does not have to know the type, and so is compiled once.
+type jsonText struct {
+	name  string
+	exact bool // see [Exact]
+}
+
+func newJSONText(t reflect.Type) jsonText {
+	return jsonText{name: fmt.Sprintf("JSON[%s]", t), exact: exactJSON(t)}
+}
+
+// jsonWriter collects what an encoder writes.
+type jsonWriter struct {
 	out []byte
 	enc *jsontext.Encoder // writes to out; nil until it is needed
 }
 
 // Write implements [io.Writer].
-func (x *jsonVariable[T]) Write(p []byte) (int, error) {
-	x.out = append(x.out, p...)
+func (w *jsonWriter) Write(p []byte) (int, error) {
+	w.out = append(w.out, p...)
 	return len(p), nil
 }
 
-func newJSON[T any]() jsonSerde[T] {
-	return jsonSerde[T]{
-		name:      fmt.Sprintf("JSON[%s]", reflect.TypeFor[T]()),
-		exact:     exactJSON(reflect.TypeFor[T]()),
-		variables: &sync.Pool{New: func() any { return new(jsonVariable[T]) }},
-	}
-}
-
-func (s jsonSerde[T]) release(x *jsonVariable[T]) {
-	var zero T
-	x.v, x.out = zero, nil
-	s.variables.Put(x)
-}
-
-func (s jsonSerde[T]) Append(dst []byte, v T) ([]byte, error) {
-	x := s.variables.Get().(*jsonVariable[T])
-	defer s.release(x)
-	enc := x.enc
+// append appends the text of what v points to.
+func (t *jsonText) append(w *jsonWriter, dst []byte, v any) ([]byte, error) {
+	enc := w.enc
 	if enc == nil {
-		enc = jsontext.NewEncoder(x, jsonOptions)
+		enc = jsontext.NewEncoder(w, jsonOptions)
 	}
-	x.v, x.out, x.enc = v, dst, nil
-	if err := json.MarshalEncode(enc, &x.v); err != nil {
-		return dst, fmt.Errorf("serde: %s: %w", s.name, detail{err})
+	w.out, w.enc = dst, nil
+	if err := json.MarshalEncode(enc, v); err != nil {
+		return dst, fmt.Errorf("serde: %s: %w", t.name, detail{err})
 	}
-	x.enc = enc                      // after an error or a panic it is in the middle of a value
-	return x.out[:len(x.out)-1], nil // without the line's end
+	w.enc = enc                      // after an error or a panic it is in the middle of a value
+	return w.out[:len(w.out)-1], nil // without the line's end
 }
 
-func (s jsonSerde[T]) Decode(b []byte) (T, error) {
-	x := s.variables.Get().(*jsonVariable[T])
-	defer s.release(x)
-	if err := json.Unmarshal(b, &x.v, jsonOptions); err != nil {
-		var zero T
-		return zero, fmt.Errorf("serde: %s: %s: %w", s.name, shown(b), detail{err})
+// decode reads b into what v points to.
+func (t *jsonText) decode(b []byte, v any) error {
+	if err := json.Unmarshal(b, v, jsonOptions); err != nil {
+		return fmt.Errorf("serde: %s: %s: %w", t.name, shown(b), detail{err})
 	}
-	return x.v, nil
+	return nil
 }
 
 // jsonPointer is JSON of a pointer type, whose nil is Kafka's null.
-type jsonPointer[T any] struct{ jsonSerde[T] }
+type jsonPointer[T any] struct{ *jsonSerde[T] }
 
-func (jsonPointer[T]) IsNull(v T) bool {
+func (*jsonPointer[T]) IsNull(v T) bool {
 	var null T
 	return any(v) == any(null) // compares two pointers
 }
 
-func (s jsonPointer[T]) Append(dst []byte, v T) ([]byte, error) {
+func (s *jsonPointer[T]) Append(dst []byte, v T) ([]byte, error) {
 	if s.IsNull(v) {
 		return dst, errNull
 	}
 	return s.jsonSerde.Append(dst, v)
 }
 
-func (s jsonPointer[T]) Decode(b []byte) (T, error) {
+func (s *jsonPointer[T]) Decode(b []byte) (v T, err error) {
 	if b == nil {
-		var null T
-		return null, nil
+		return v, nil
 	}
 	return s.jsonSerde.Decode(b)
 }

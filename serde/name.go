@@ -23,13 +23,13 @@ func Name(s any) string {
 const jsonName = "JSON"
 
 // Name implements [Namer]. So do those below.
-func (stringSerde) Name() string        { return "String" }
-func (bytesSerde) Name() string         { return "Bytes" }
-func (s integer[T]) Name() string       { return s.name }
-func (float64Serde) Name() string       { return "Float64" }
-func (float32Serde) Name() string       { return "Float32" }
-func (boolSerde) Name() string          { return "Bool" }
-func (timeSerde) Name() string          { return "Time" }
-func (jsonAny) Name() string            { return jsonName }
-func (jsonSerde[T]) Name() string       { return jsonName }
-func (c *converted[T, B]) Name() string { return Name(c.base) }
+func (stringSerde) Name() string     { return "String" }
+func (bytesSerde) Name() string      { return "Bytes" }
+func (s integer[T]) Name() string    { return s.name }
+func (float64Serde) Name() string    { return "Float64" }
+func (float32Serde) Name() string    { return "Float32" }
+func (boolSerde) Name() string       { return "Bool" }
+func (timeSerde) Name() string       { return "Time" }
+func (jsonAny) Name() string         { return jsonName }
+func (*jsonText) Name() string       { return jsonName }
+func (c *converted[T]) Name() string { return Name(c.base.serde()) }

@@ -65,7 +65,7 @@ func bytesView(dst, b []byte) ([]byte, error) {
 }
 
 // View implements [Viewer]: the bytes are JSON.
-func (s jsonSerde[T]) View(dst, encoded []byte) ([]byte, error) { return jsonView(dst, encoded) }
+func (*jsonText) View(dst, encoded []byte) ([]byte, error) { return jsonView(dst, encoded) }
 
 // View implements [Viewer]: the bytes are JSON.
 func (jsonAny) View(dst, encoded []byte) ([]byte, error) { return jsonView(dst, encoded) }
