@@ -59,7 +59,7 @@ type KeyValueReader[K, V any] interface {
 
 // KeyValueStore is one partition of a key-value store. It implements [Store] and [KeyValue].
 type KeyValueStore[K, V any] struct {
-	core[V]
+	rowStore[V]
 	ranges[K, V]
 	group   *group
 	scratch []byte
@@ -67,17 +67,17 @@ type KeyValueStore[K, V any] struct {
 
 // NewKeyValue makes the store of a partition. Keys are the same if their encodings are.
 func NewKeyValue[K, V any](c Config, k serde.Serde[K], v serde.Serde[V]) *KeyValueStore[K, V] {
-	s := &KeyValueStore[K, V]{core: newCore(c, 0, v)}
+	s := &KeyValueStore[K, V]{rowStore: rowStore[V]{newCore(c, 0, v)}}
 	s.ranges = ranges[K, V]{id: c.Partition.ID(), keys: k, between: s.rows}
-	s.cache.budget.join(&s.cache)
-	s.group = s.cache.addGroup(0)
+	s.core.cache.budget.join(&s.core.cache)
+	s.group = s.core.cache.addGroup(0)
 	return s
 }
 
 func (s *KeyValueStore[K, V]) encode(k K) error {
 	key, err := s.keys.Append(s.scratch[:0], k)
 	if err != nil {
-		return s.keyError(err)
+		return s.core.layers.keyError(err)
 	}
 	s.scratch = key
 	return nil
@@ -89,10 +89,10 @@ func (s *KeyValueStore[K, V]) Lookup(k K) (*Slot[V], error) {
 	if err := s.encode(k); err != nil {
 		return nil, err
 	}
-	if slot := s.cache.find(s.group, s.scratch); slot != nil {
+	if slot := s.core.cache.find(s.group, s.scratch); slot != nil {
 		return slot, nil
 	}
-	return s.load(0, s.scratch)
+	return s.core.load(0, s.scratch)
 }
 
 // blind is Lookup for a slot that is to be overwritten: it does not read the row.
@@ -100,25 +100,27 @@ func (s *KeyValueStore[K, V]) blind(k K) (*Slot[V], error) {
 	if err := s.encode(k); err != nil {
 		return nil, err
 	}
-	if slot := s.cache.find(s.group, s.scratch); slot != nil {
+	if slot := s.core.cache.find(s.group, s.scratch); slot != nil {
 		return slot, nil
 	}
-	return s.insert(0, s.scratch, int(s.averageBytes)), nil
+	return s.core.insert(0, s.scratch, int(s.core.codec.averageBytes)), nil
 }
 
 // Set gives a slot, as the last Lookup returned it, a value and the event time (ms) of the update.
-func (s *KeyValueStore[K, V]) Set(slot *Slot[V], v V, timestamp int64) { s.set(slot, v, timestamp) }
+func (s *KeyValueStore[K, V]) Set(slot *Slot[V], v V, timestamp int64) {
+	s.core.set(slot, v, timestamp)
+}
 
 // Remove deletes the row of a slot, as the last Lookup returned it.
-func (s *KeyValueStore[K, V]) Remove(slot *Slot[V]) { s.remove(slot) }
+func (s *KeyValueStore[K, V]) Remove(slot *Slot[V]) { s.core.remove(slot) }
 
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not Present. It is set once, before the first
 // change.
 func (s *KeyValueStore[K, V]) OnCommit(emit func(k K, slot *Slot[V]) error) {
-	s.listen(func(slot *Slot[V]) error {
+	s.core.listen(func(slot *Slot[V]) error {
 		k, err := s.keys.Decode([]byte(slot.key))
 		if err != nil {
-			return s.errorf("key of a row: %w", err)
+			return s.core.layers.errorf("key of a row: %w", err)
 		}
 		return emit(k, slot)
 	})
@@ -126,24 +128,27 @@ func (s *KeyValueStore[K, V]) OnCommit(emit func(k K, slot *Slot[V]) error) {
 
 // Previous is the value of a slot's row as of the last flush: what the listener of OnCommit told last.
 func (s *KeyValueStore[K, V]) Previous(slot *Slot[V]) (v V, found bool, err error) {
-	return s.previous(slot)
+	return s.core.previous(slot)
 }
 
 // Flush implements [Store].
 func (s *KeyValueStore[K, V]) Flush(log func(key, value []byte) error) error {
-	groups := s.cache.dirty
-	if err := s.flush(groups, log); err != nil {
+	groups := s.core.cache.dirty
+	if err := s.core.flush(groups, log); err != nil {
 		return err
 	}
-	s.cache.dirty = groups[:0]
-	s.cache.budget.room()
+	s.core.cache.dirty = groups[:0]
+	s.core.cache.budget.room()
 	return nil
 }
 
+// Commit implements [Store].
+func (s *KeyValueStore[K, V]) Commit(offset int64) { s.core.layers.commit(offset) }
+
 // Abort implements [Store].
 func (s *KeyValueStore[K, V]) Abort() {
-	s.abort()
-	s.group = s.cache.addGroup(0)
+	s.core.abort()
+	s.group = s.core.cache.addGroup(0)
 }
 
 // Get implements [KeyValue].
@@ -166,7 +171,7 @@ func (s *KeyValueStore[K, V]) GetRow(k K) (r Row[K, V], found bool, err error) {
 
 // Put implements [KeyValue].
 func (s *KeyValueStore[K, V]) Put(k K, v V) error {
-	return s.PutRow(Row[K, V]{Key: k, Value: v, Timestamp: s.timestamp()})
+	return s.PutRow(Row[K, V]{Key: k, Value: v, Timestamp: s.core.layers.timestamp()})
 }
 
 // PutRow implements [KeyValue].
@@ -175,7 +180,7 @@ func (s *KeyValueStore[K, V]) PutRow(r Row[K, V]) error {
 	if err != nil {
 		return err
 	}
-	s.set(slot, r.Value, r.Timestamp)
+	s.core.set(slot, r.Value, r.Timestamp)
 	return nil
 }
 
@@ -185,8 +190,8 @@ func (s *KeyValueStore[K, V]) Delete(k K) error {
 	if err != nil {
 		return err
 	}
-	s.remove(slot)
-	slot.Timestamp = s.timestamp()
+	s.core.remove(slot)
+	slot.Timestamp = s.core.layers.timestamp()
 	return nil
 }
 
@@ -199,7 +204,7 @@ func (s *KeyValueStore[K, V]) PutIfAbsent(k K, v V) (present V, found bool, err 
 	if slot.Present {
 		return slot.Value, true, nil
 	}
-	s.set(slot, v, s.timestamp())
+	s.core.set(slot, v, s.core.layers.timestamp())
 	return present, false, nil
 }
 
@@ -215,7 +220,7 @@ func (s *KeyValueStore[K, V]) PutAll(pairs iter.Seq2[K, V]) error {
 
 // Count implements [KeyValueReader].
 func (s *KeyValueStore[K, V]) Count() (n int64, err error) {
-	err = s.each(nil, nil, false, s.cache.dirty, func(r run, live *slotRun[V]) (bool, error) {
+	err = s.core.each(nil, nil, false, s.core.cache.dirty, func(r run, live *slotRun[V]) (bool, error) {
 		if r == run(live) && live.slot().Present || r != run(live) && r.value() != nil {
 			n++
 		}
@@ -227,10 +232,10 @@ func (s *KeyValueStore[K, V]) Count() (n int64, err error) {
 func (s *KeyValueStore[K, V]) rows(lower, upper []byte, reverse bool, yield func(Row[K, V], error) bool) {
 	stopped := false
 	var bad error
-	err := s.scan(lower, upper, reverse, s.cache.dirty, func(key []byte, v V, timestamp int64) bool {
+	err := s.core.scan(lower, upper, reverse, s.core.cache.dirty, func(key []byte, v V, timestamp int64) bool {
 		k, err := s.keys.Decode(key)
 		if err != nil {
-			bad = s.errorf("key of a row: %w", err)
+			bad = s.core.layers.errorf("key of a row: %w", err)
 			return false
 		}
 		stopped = !yield(Row[K, V]{Key: k, Value: v, Timestamp: timestamp}, nil)

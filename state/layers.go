@@ -26,23 +26,17 @@ type layers struct {
 	spareChunks [][]byte
 }
 
-func newLayers(c Config) layers {
+func newLayers(c Config) *layers {
 	timestamp := c.Timestamp
 	if timestamp == nil {
 		timestamp = func() int64 { return NoTime }
 	}
 	times := c.Partition.Checkpoint().Times
-	return layers{
+	return &layers{
 		name: c.Name, id: c.Partition.ID(), partition: c.Partition, logs: c.Changelog, timestamp: timestamp,
 		committed: times, times: times,
 	}
 }
-
-// Name implements [Store].
-func (l *layers) Name() string { return l.name }
-
-// Times implements [Store].
-func (l *layers) Times() *Times { return &l.times }
 
 func (l *layers) errorf(format string, args ...any) error {
 	return l.id.errorf(format, args...)
@@ -105,8 +99,8 @@ func (l *layers) endFlush(g *Generation, log func(key, value []byte) error) erro
 	return nil
 }
 
-// Commit implements [Store].
-func (l *layers) Commit(offset int64) {
+// commit is Commit of a [Store].
+func (l *layers) commit(offset int64) {
 	if l.flushed == nil {
 		return
 	}
@@ -126,8 +120,8 @@ func (l *layers) abort() {
 	l.version++
 }
 
-// Pending implements [Store].
-func (l *layers) Pending() []*Generation {
+// handOut is Pending of a [Store].
+func (l *layers) handOut() []*Generation {
 	p := l.pending
 	l.pending = nil
 	return p
@@ -163,49 +157,52 @@ func (l *layers) recycle(g *Generation) {
 	g.rows, g.arena = nil, arena{}
 }
 
-// typedLayers is layers whose values have a type.
-type typedLayers[V any] struct {
-	layers
+// codec writes and reads the rows of layers, whose values have a type.
+//
+// Here and in what is built on it nothing is embedded that has methods: they would be compiled anew for each type of each
+// store.
+type codec[V any] struct {
+	layers       *layers
 	values       serde.Serde[V]
 	isNull       func(V) bool
 	averageBytes int64 // of encoded values
 }
 
-func newTypedLayers[V any](c Config, values serde.Serde[V]) typedLayers[V] {
-	return typedLayers[V]{layers: newLayers(c), values: values, isNull: serde.IsNull(values), averageBytes: 32}
+func newCodec[V any](l *layers, values serde.Serde[V]) codec[V] {
+	return codec[V]{layers: l, values: values, isNull: serde.IsNull(values), averageBytes: 32}
 }
 
 // decode decodes a row value.
-func (l *typedLayers[V]) decode(row []byte) (v V, timestamp int64, err error) {
+func (c *codec[V]) decode(row []byte) (v V, timestamp int64, err error) {
 	timestamp, value, err := ParseRowValue(row)
 	if err == nil {
-		v, err = l.values.Decode(value)
+		v, err = c.values.Decode(value)
 	}
 	if err != nil {
-		return v, 0, l.errorf("value of a row: %w", err)
+		return v, 0, c.layers.errorf("value of a row: %w", err)
 	}
 	return v, timestamp, nil
 }
 
 // beginRow begins a row of a generation; its key, of so many bytes, is to be appended to what is returned.
-func (l *typedLayers[V]) beginRow(g *Generation, keyBytes int) []byte {
-	return append(g.arena.begin(1+keyBytes+timestampBytes+int(l.averageBytes)*2), byte(RowRecord))
+func (c *codec[V]) beginRow(g *Generation, keyBytes int) []byte {
+	return append(g.arena.begin(1+keyBytes+timestampBytes+int(c.averageBytes)*2), byte(RowRecord))
 }
 
 // endRow adds a row that beginRow began, with its value or, not present, as a tombstone.
-func (l *typedLayers[V]) endRow(g *Generation, row []byte, v V, timestamp int64, present bool) (valueBytes int, err error) {
+func (c *codec[V]) endRow(g *Generation, row []byte, v V, timestamp int64, present bool) (valueBytes int, err error) {
 	keyBytes := len(row) - 1
 	if !present {
 		g.add(row, keyBytes, true)
 		return 0, nil
 	}
 	row = binary.BigEndian.AppendUint64(row, uint64(timestamp))
-	encoded, err := l.values.Append(row, v)
+	encoded, err := c.values.Append(row, v)
 	if err != nil {
-		return 0, l.errorf("value of a row: %w", err)
+		return 0, c.layers.errorf("value of a row: %w", err)
 	}
 	valueBytes = len(encoded) - 1 - keyBytes
-	l.averageBytes += (int64(valueBytes) - l.averageBytes) / 16
+	c.averageBytes += (int64(valueBytes) - c.averageBytes) / 16
 	g.add(encoded, keyBytes, false)
 	return valueBytes, nil
 }

@@ -48,41 +48,41 @@ type ListRow[V any] struct {
 
 // ListStore is one partition of a list store. It implements [Store] and [List].
 type ListStore[K, V any] struct {
-	segments[K, V]
+	segmentStore[K, V]
 	loops[K, V, Row[K, V]]
 }
 
 // NewList makes the store of a partition. Keys are the same if their encodings are.
 func NewList[K, V any](c Config, l ListConfig, k serde.Serde[K], v serde.Serde[V]) *ListStore[K, V] {
-	s := &ListStore[K, V]{segments: newSegments(c, l.RetentionMs, k, v)}
+	s := &ListStore[K, V]{segmentStore: newSegmentStore(c, l.RetentionMs, k, v)}
 	s.loops = loops[K, V, Row[K, V]]{rows: &s.segments, show: s.rowOf}
-	s.keyFirst, s.numbered = true, true
-	s.cache.budget.join(&s.cache)
+	s.segments.keyFirst, s.segments.numbered = true, true
+	s.segments.cache.budget.join(&s.segments.cache)
 	return s
 }
 
 // AppendKept is Append. It is false if the row is older than what is kept.
 func (s *ListStore[K, V]) AppendKept(k K, ts int64, v V) (kept bool, err error) {
-	if ts < s.bound() {
+	if ts < s.segments.bound() {
 		return false, nil
 	}
-	if s.isNull != nil && s.isNull(v) {
+	if s.segments.codec.isNull != nil && s.segments.codec.isNull(v) {
 		return true, nil
 	}
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return false, err
 	}
-	s.next++
-	return s.put(ts, s.next-1, v, ts)
+	s.segments.next++
+	return s.segments.put(ts, s.segments.next-1, v, ts)
 }
 
 // Find appends to dst the rows of a key from one time (ms) to another, both included: by time, then in the order of
 // arrival.
 func (s *ListStore[K, V]) Find(dst []ListRow[V], k K, from, to int64) ([]ListRow[V], error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return dst, err
 	}
-	err := s.visit(firstAt(from), lastAt(to), false, func(r *item[V]) bool {
+	err := s.segments.visit(firstAt(from), lastAt(to), false, func(r *item[V]) bool {
 		dst = append(dst, ListRow[V]{r.time, r.value})
 		return true
 	})
@@ -97,16 +97,16 @@ func (s *ListStore[K, V]) Append(k K, ts int64, v V) error {
 
 // Delete implements [List].
 func (s *ListStore[K, V]) Delete(k K, ts int64) error {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return err
 	}
 	var subs []int64
-	err := s.visit(firstAt(ts), lastAt(ts), false, func(r *item[V]) bool {
+	err := s.segments.visit(firstAt(ts), lastAt(ts), false, func(r *item[V]) bool {
 		subs = append(subs, r.sub)
 		return true
 	})
 	for _, sub := range subs {
-		if err := s.delete(ts, sub, s.timestamp()); err != nil {
+		if err := s.segments.delete(ts, sub, s.segments.layers.timestamp()); err != nil {
 			return err
 		}
 	}

@@ -228,19 +228,19 @@ func (c *core[V]) each(lower, upper []byte, reverse bool, groups []*group, f fun
 	if reverse {
 		slices.Reverse(live.indexes)
 	}
-	m := c.merge(live, lower, upper, reverse)
+	m := c.layers.merge(live, lower, upper, reverse)
 	defer func() {
 		if e := m.close(); e != nil && err == nil {
-			err = c.errorf("read: %w", e)
+			err = c.layers.errorf("read: %w", e)
 		}
 	}()
-	version := c.version
+	version := c.layers.version
 	for m.next() {
 		more, err := f(m.row(), live)
 		if err != nil || !more {
 			return err
 		}
-		if err := c.since(version); err != nil {
+		if err := c.layers.since(version); err != nil {
 			return err
 		}
 	}
@@ -257,6 +257,6 @@ func (c *core[V]) merged(r run, live *slotRun[V]) (v V, timestamp int64, present
 	if row == nil {
 		return v, 0, false, nil
 	}
-	v, timestamp, err = c.decode(row)
+	v, timestamp, err = c.codec.decode(row)
 	return v, timestamp, err == nil, err
 }

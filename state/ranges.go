@@ -16,54 +16,66 @@ type ranges[K, V any] struct {
 
 // Range implements [KeyValueReader].
 func (r *ranges[K, V]) Range(from, to K) iter.Seq2[Row[K, V], error] {
-	return r.loop(&from, &to, false)
+	return between[K, V]{r, &from, &to, false}.loop
 }
 
 // ReverseRange implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRange(from, to K) iter.Seq2[Row[K, V], error] {
-	return r.loop(&from, &to, true)
+	return between[K, V]{r, &from, &to, true}.loop
 }
 
 // RangeFrom implements [KeyValueReader].
 func (r *ranges[K, V]) RangeFrom(from K) iter.Seq2[Row[K, V], error] {
-	return r.loop(&from, nil, false)
+	return between[K, V]{r, &from, nil, false}.loop
 }
 
 // ReverseRangeFrom implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRangeFrom(from K) iter.Seq2[Row[K, V], error] {
-	return r.loop(&from, nil, true)
+	return between[K, V]{r, &from, nil, true}.loop
 }
 
 // RangeTo implements [KeyValueReader].
-func (r *ranges[K, V]) RangeTo(to K) iter.Seq2[Row[K, V], error] { return r.loop(nil, &to, false) }
+func (r *ranges[K, V]) RangeTo(to K) iter.Seq2[Row[K, V], error] {
+	return between[K, V]{r, nil, &to, false}.loop
+}
 
 // ReverseRangeTo implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRangeTo(to K) iter.Seq2[Row[K, V], error] {
-	return r.loop(nil, &to, true)
+	return between[K, V]{r, nil, &to, true}.loop
 }
 
 // All implements [KeyValueReader].
-func (r *ranges[K, V]) All() iter.Seq2[Row[K, V], error] { return r.loop(nil, nil, false) }
+func (r *ranges[K, V]) All() iter.Seq2[Row[K, V], error] {
+	return between[K, V]{r, nil, nil, false}.loop
+}
 
 // ReverseAll implements [KeyValueReader].
-func (r *ranges[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] { return r.loop(nil, nil, true) }
+func (r *ranges[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] {
+	return between[K, V]{r, nil, nil, true}.loop
+}
 
-func (r *ranges[K, V]) loop(from, to *K, reverse bool) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) {
-		lower, err := r.bound(from)
-		var upper []byte
-		if err == nil {
-			upper, err = r.bound(to)
-		}
-		if err != nil {
-			yield(Row[K, V]{}, err)
-			return
-		}
-		if upper != nil {
-			upper = append(upper, 0) // to is included
-		}
-		r.between(lower, upper, reverse, yield)
+// between is a loop over the keys from one to another; nil is no bound. Loops of this package are method values: a function
+// literal is compiled anew in each function that it is inlined into, for each type.
+type between[K, V any] struct {
+	rows     *ranges[K, V]
+	from, to *K
+	reverse  bool
+}
+
+func (b between[K, V]) loop(yield func(Row[K, V], error) bool) {
+	lower, err := b.rows.bound(b.from)
+	var upper []byte
+	if err == nil {
+		upper, err = b.rows.bound(b.to)
 	}
+	if err != nil {
+		yield(Row[K, V]{}, err)
+		return
+	}
+	if upper != nil {
+		upper = append(upper, 0) // to is included
+	}
+	b.rows.between(lower, upper, b.reverse, yield)
 }
 
 func (r *ranges[K, V]) bound(k *K) ([]byte, error) {
@@ -78,13 +90,24 @@ func (r *ranges[K, V]) bound(k *K) ([]byte, error) {
 }
 
 // Prefix implements [KeyValueReader].
-func (r *ranges[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] { return r.prefix(p, false) }
+func (r *ranges[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] {
+	return prefixed[K, V]{r, p, false}.loop
+}
 
 // ReversePrefix implements [KeyValueReader].
-func (r *ranges[K, V]) ReversePrefix(p []byte) iter.Seq2[Row[K, V], error] { return r.prefix(p, true) }
+func (r *ranges[K, V]) ReversePrefix(p []byte) iter.Seq2[Row[K, V], error] {
+	return prefixed[K, V]{r, p, true}.loop
+}
 
-func (r *ranges[K, V]) prefix(p []byte, reverse bool) iter.Seq2[Row[K, V], error] {
-	return func(yield func(Row[K, V], error) bool) { r.between(p, after(p), reverse, yield) }
+// prefixed is a loop over the keys with a prefix.
+type prefixed[K, V any] struct {
+	rows    *ranges[K, V]
+	prefix  []byte
+	reverse bool
+}
+
+func (p prefixed[K, V]) loop(yield func(Row[K, V], error) bool) {
+	p.rows.between(p.prefix, after(p.prefix), p.reverse, yield)
 }
 
 // after returns the smallest key that is larger than all keys with a prefix, nil if there is none.

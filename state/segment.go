@@ -16,7 +16,8 @@ import (
 // Rows lie in buckets of time, on disk and in the cache, so that those that expire are one range, and in a bucket by key,
 // so that reading a key costs what the key has. What is cached of a key in a bucket is a [series].
 type segments[K, V any] struct {
-	typedLayers[V]
+	layers      *layers
+	codec       codec[V]
 	keys        serde.Serde[K]
 	retentionMs int64
 	shift       uint8 // of buckets that are made now
@@ -61,8 +62,9 @@ type segment[V any] struct {
 }
 
 func newSegments[K, V any](c Config, retentionMs int64, k serde.Serde[K], v serde.Serde[V]) segments[K, V] {
+	l := newLayers(c)
 	return segments[K, V]{
-		typedLayers: newTypedLayers(c, v), keys: k, retentionMs: retentionMs, shift: shiftFor(retentionMs),
+		layers: l, codec: newCodec(l, v), keys: k, retentionMs: retentionMs, shift: shiftFor(retentionMs),
 		cache: newSeriesCache[V](c.budget()), hold: notHeld, committedHold: notHeld,
 	}
 }
@@ -76,7 +78,7 @@ func (s *segments[K, V]) holdFrom(time int64) {
 
 // bound is the first time that is visible. It never goes down but by an abort.
 func (s *segments[K, V]) bound() int64 {
-	return max(s.times.Kept, min(s.times.Put-s.retentionMs+1, s.hold))
+	return max(s.layers.times.Kept, min(s.layers.times.Put-s.retentionMs+1, s.hold))
 }
 
 // open finds the buckets that have rows, with a seek for each, and the number of the next row.
@@ -84,7 +86,7 @@ func (s *segments[K, V]) open() error {
 	if s.opened {
 		return nil
 	}
-	err := s.prefixes(bucketBytes, nil, func(prefix []byte) {
+	err := s.layers.prefixes(bucketBytes, nil, func(prefix []byte) {
 		start, _ := windows.Time(prefix)
 		if shift := prefix[windows.TimeBytes]; shift < counterShift {
 			s.addSegment(bucket{start, shift}).below = true
@@ -93,7 +95,7 @@ func (s *segments[K, V]) open() error {
 	if err == nil && s.numbered {
 		var row []byte
 		var found bool
-		if row, found, err = s.read(counterKey); err == nil && found {
+		if row, found, err = s.layers.read(counterKey); err == nil && found {
 			s.next, _, err = ParseRowValue(row)
 		}
 		s.committedNext = s.next
@@ -131,7 +133,7 @@ func (s *segments[K, V]) segmentFor(time int64) *segment[V] {
 		return g
 	}
 	b := bucketOf(time, s.shift)
-	for b.start < s.times.Kept && b.shift > 0 {
+	for b.start < s.layers.times.Kept && b.shift > 0 {
 		b = bucketOf(time, b.shift-1)
 	}
 	return s.addSegment(b)
@@ -144,27 +146,24 @@ func (s *segments[K, V]) encode(k K) error {
 	}
 	key, err := s.keys.Append(s.scratch[:0], k)
 	if err != nil {
-		return s.keyError(err)
+		return s.layers.keyError(err)
 	}
 	s.scratch = key
 	s.key = appendEscaped(s.key[:0], key)
 	return nil
 }
 
-// AppendKey appends the encoding of a key.
-func (s *segments[K, V]) AppendKey(dst []byte, k K) ([]byte, error) { return s.keys.Append(dst, k) }
-
 func (s *segments[K, V]) shortKey(rowKey []byte) error {
-	return s.errorf("key of a row has %d bytes, want at least %d", len(rowKey), bucketBytes+2+placeBytes)
+	return s.layers.errorf("key of a row has %d bytes, want at least %d", len(rowKey), bucketBytes+2+placeBytes)
 }
 
 func (s *segments[K, V]) decodeKey(escaped string) (k K, err error) {
 	key, ok := unescape(make([]byte, 0, len(escaped)), escaped)
 	if !ok {
-		return k, s.errorf("key of a row is not escaped right: %x", escaped)
+		return k, s.layers.errorf("key of a row is not escaped right: %x", escaped)
 	}
 	if k, err = s.keys.Decode(key); err != nil {
-		return k, s.errorf("key of a row: %w", err)
+		return k, s.layers.errorf("key of a row: %w", err)
 	}
 	return k, nil
 }
@@ -185,7 +184,7 @@ func (s *segments[K, V]) put(time, sub int64, v V, timestamp int64) (kept bool, 
 	if time < s.bound() {
 		return false, nil
 	}
-	s.times.Put = max(s.times.Put, time)
+	s.layers.times.Put = max(s.layers.times.Put, time)
 	return s.putAt(time, sub, v, timestamp)
 }
 
@@ -194,7 +193,7 @@ func (s *segments[K, V]) putAt(time, sub int64, v V, timestamp int64) (kept bool
 	if time < s.bound() {
 		return false, nil
 	}
-	if s.isNull != nil && s.isNull(v) {
+	if s.codec.isNull != nil && s.codec.isNull(v) {
 		return true, s.delete(time, sub, timestamp)
 	}
 	s.cache.budget.room()
@@ -210,7 +209,7 @@ func (s *segments[K, V]) putAt(time, sub int64, v V, timestamp int64) (kept bool
 	}
 	i, found := x.search(place{time, sub})
 	if !found {
-		s.cache.insert(x, i, item[V]{place: place{time, sub}, fresh: x.knows(time, time)}, int(s.averageBytes))
+		s.cache.insert(x, i, item[V]{place: place{time, sub}, fresh: x.knows(time, time)}, int(s.codec.averageBytes))
 	}
 	r := &x.items[i]
 	if !r.present {
@@ -247,7 +246,7 @@ func (s *segments[K, V]) delete(time, sub int64, timestamp int64) error {
 		if x.knows(time, time) {
 			return nil
 		}
-		s.cache.insert(x, i, item[V]{place: place{time, sub}}, int(s.averageBytes))
+		s.cache.insert(x, i, item[V]{place: place{time, sub}}, int(s.codec.averageBytes))
 	}
 	s.noteIndexed(x, place{time, sub}, false)
 	r := &x.items[i]
@@ -388,7 +387,7 @@ func (s *segments[K, V]) load(x *series[V], from, to int64) (err error) {
 	}
 	s.loaded = s.loaded[:0]
 	more := false
-	err = s.below(s.bounds[0], s.bounds[1], func(rowKey, row []byte) (bool, error) {
+	err = s.layers.below(s.bounds[0], s.bounds[1], func(rowKey, row []byte) (bool, error) {
 		_, at, ok := splitRow(rowKey)
 		if !ok {
 			return false, s.shortKey(rowKey)
@@ -397,7 +396,7 @@ func (s *segments[K, V]) load(x *series[V], from, to int64) (err error) {
 			more = true
 			return false, nil
 		}
-		v, timestamp, err := s.decode(row)
+		v, timestamp, err := s.codec.decode(row)
 		s.loaded = append(s.loaded, item[V]{place: at, value: v, timestamp: timestamp, present: true, bytes: int32(len(row))})
 		return true, err
 	})
@@ -416,12 +415,12 @@ func (s *segments[K, V]) load(x *series[V], from, to int64) (err error) {
 // loadLone is load where a key has one row at most.
 func (s *segments[K, V]) loadLone(x *series[V]) error {
 	at := place{math.MaxInt64, 0}
-	row, found, err := s.read(s.rowKey(x, at))
+	row, found, err := s.layers.read(s.rowKey(x, at))
 	if err != nil {
 		return err
 	}
 	if found {
-		v, timestamp, err := s.decode(row)
+		v, timestamp, err := s.codec.decode(row)
 		if err != nil {
 			return err
 		}
@@ -437,18 +436,18 @@ func (s *segments[K, V]) rowKey(x *series[V], p place) []byte {
 	return s.scratch
 }
 
-// Commit implements [Store].
-func (s *segments[K, V]) Commit(offset int64) {
-	if s.flushed != nil {
+// commit is Commit of a [Store].
+func (s *segments[K, V]) commit(offset int64) {
+	if s.layers.flushed != nil {
 		s.committedNext = s.next
 	}
-	s.typedLayers.Commit(offset)
+	s.layers.commit(offset)
 	s.committedHold = s.hold
 }
 
-// Abort implements [Store].
-func (s *segments[K, V]) Abort() {
-	s.typedLayers.abort()
+// abort is Abort of a [Store].
+func (s *segments[K, V]) abort() {
+	s.layers.abort()
 	s.reset()
 	s.hold = s.committedHold
 }
@@ -458,15 +457,4 @@ func (s *segments[K, V]) reset() {
 	s.cache.reset()
 	s.list, s.opened, s.mixed = nil, false, false
 	s.next, s.index = 0, nil
-}
-
-// DirtyBytes implements [Store].
-func (s *segments[K, V]) DirtyBytes() int64 { return s.cache.dirtyBytes }
-
-// Close implements [Store].
-func (s *segments[K, V]) Close() error {
-	s.version++
-	s.reset()
-	s.cache.budget.leave(&s.cache)
-	return nil
 }

@@ -15,8 +15,8 @@ func (s *segments[K, V]) onCommit(emit func(k K, p place, value V, present bool,
 	}
 }
 
-// EmitDirty implements [Store].
-func (s *segments[K, V]) EmitDirty() error {
+// emitDirty is EmitDirty of a [Store].
+func (s *segments[K, V]) emitDirty() error {
 	for i := 0; i < len(s.cache.changed); i++ {
 		c := &s.cache.changed[i]
 		at, found := c.series.search(c.place)
@@ -34,13 +34,13 @@ func (s *segments[K, V]) EmitDirty() error {
 	return nil
 }
 
-// Flush implements [Store].
-func (s *segments[K, V]) Flush(log func(key, value []byte) error) error {
+// flush is Flush of a [Store].
+func (s *segments[K, V]) flush(log func(key, value []byte) error) error {
 	expired, err := s.expire()
 	if err != nil {
 		return err
 	}
-	g, err := s.beginFlush(s.cache.dirtyBytes > 0 || expired)
+	g, err := s.layers.beginFlush(s.cache.dirtyBytes > 0 || expired)
 	if g == nil {
 		return err
 	}
@@ -56,11 +56,11 @@ func (s *segments[K, V]) Flush(log func(key, value []byte) error) error {
 	if s.numbered && s.opened && s.next != s.committedNext {
 		row := append(append(g.arena.begin(len(counterKey)+1+timestampBytes), byte(RowRecord)), counterKey...)
 		g.add(AppendRowValue(row, s.next, nil), len(counterKey), false)
-		if err := s.logRow(g, log); err != nil {
+		if err := s.layers.logRow(g, log); err != nil {
 			return err
 		}
 	}
-	if err := s.endFlush(g, log); err != nil {
+	if err := s.layers.endFlush(g, log); err != nil {
 		return err
 	}
 	s.cache.budget.room()
@@ -105,8 +105,8 @@ func (s *segments[K, V]) flushSeries(g *Generation, x *series[V], log func(key, 
 		}
 		s.cache.clean(x, r)
 		r.fresh = false
-		row := x.appendRowKey(s.beginRow(g, bucketBytes+len(x.key)+placeBytes), r.place)
-		rowBytes, err := s.endRow(g, row, r.value, r.timestamp, r.present)
+		row := x.appendRowKey(s.codec.beginRow(g, bucketBytes+len(x.key)+placeBytes), r.place)
+		rowBytes, err := s.codec.endRow(g, row, r.value, r.timestamp, r.present)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *segments[K, V]) flushSeries(g *Generation, x *series[V], log func(key, 
 			s.cache.resize(x, r, rowBytes)
 		}
 		deleted = deleted || !r.present
-		if err := s.logRow(g, log); err != nil {
+		if err := s.layers.logRow(g, log); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (s *segments[K, V]) flushSeries(g *Generation, x *series[V], log func(key, 
 // changelog.
 func (s *segments[K, V]) expire() (log bool, err error) {
 	bound := s.bound()
-	if bound <= s.times.Kept {
+	if bound <= s.layers.times.Kept {
 		return false, nil
 	}
 	if err := s.open(); err != nil {
@@ -139,7 +139,7 @@ func (s *segments[K, V]) expire() (log bool, err error) {
 	s.list = slices.DeleteFunc(s.list, func(g *segment[V]) bool {
 		if g.last() < bound {
 			s.cache.forget(g)
-			if !s.logsExpiry || !s.logs || !g.below {
+			if !s.logsExpiry || !s.layers.logs || !g.below {
 				return true
 			}
 			if e := s.collectExpired(g); e != nil {
@@ -155,7 +155,7 @@ func (s *segments[K, V]) expire() (log bool, err error) {
 		return false
 	})
 	s.mixed = mixed
-	s.times.Kept = max(s.times.Kept, kept)
+	s.layers.times.Kept = max(s.layers.times.Kept, kept)
 	if s.index != nil && s.index.limit < bound {
 		s.index = nil
 	}
@@ -171,7 +171,7 @@ func (s *segments[K, V]) collectExpired(g *segment[V]) error {
 		g.resume = g.append(nil)
 	}
 	g.expired, g.gone = g.expired[:0], true
-	return s.below(g.resume, after(g.append(nil)), func(rowKey, _ []byte) (bool, error) {
+	return s.layers.below(g.resume, after(g.append(nil)), func(rowKey, _ []byte) (bool, error) {
 		if len(g.expired) == maxExpired {
 			g.resume, g.gone = append(g.resume[:0:0], rowKey...), false
 			return false, nil
@@ -186,15 +186,10 @@ func (s *segments[K, V]) flushExpired(g *Generation, segment *segment[V], log fu
 	for _, rowKey := range segment.expired {
 		row := append(append(g.arena.begin(1+len(rowKey)), byte(RowRecord)), rowKey...)
 		g.add(row, len(rowKey), true)
-		if err := s.logRow(g, log); err != nil {
+		if err := s.layers.logRow(g, log); err != nil {
 			return err
 		}
 	}
 	segment.expired = nil
 	return nil
-}
-
-// Figures implements [Store].
-func (s *segments[K, V]) Figures() Figures {
-	return Figures{CachedBytes: s.cache.usedBytes, DirtyBytes: s.cache.dirtyBytes, Hits: s.cache.hits, Misses: s.cache.misses}
 }

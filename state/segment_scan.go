@@ -58,10 +58,10 @@ func (s *segments[K, V]) eachOf(g *segment[V], yield func(rowKey []byte, cached 
 		}
 		return nil
 	}
-	m := s.merge(live, g.append(nil), after(g.append(nil)), false)
+	m := s.layers.merge(live, g.append(nil), after(g.append(nil)), false)
 	defer func() {
 		if e := m.close(); e != nil && err == nil {
-			err = s.errorf("read: %w", e)
+			err = s.layers.errorf("read: %w", e)
 		}
 	}()
 	for m.next() {
@@ -86,7 +86,7 @@ func (s *segments[K, V]) scanKeys(time int64, yield func(k K, r *item[V]) bool) 
 	if g == nil {
 		return nil
 	}
-	version := s.version
+	version := s.layers.version
 	var bad error
 	err := s.eachOf(g, func(rowKey []byte, cached *item[V], row []byte) bool {
 		escaped, p, ok := splitRow(rowKey)
@@ -97,14 +97,14 @@ func (s *segments[K, V]) scanKeys(time int64, yield func(k K, r *item[V]) bool) 
 		r := item[V]{place: p}
 		if cached != nil {
 			r = *cached
-		} else if r.value, r.timestamp, bad = s.decode(row); bad != nil {
+		} else if r.value, r.timestamp, bad = s.codec.decode(row); bad != nil {
 			return false
 		}
 		var k K
 		if k, bad = s.decodeKey(string(escaped)); bad != nil || !yield(k, &r) {
 			return false
 		}
-		bad = s.since(version)
+		bad = s.layers.since(version)
 		return bad == nil
 	})
 	if bad != nil {
@@ -299,7 +299,7 @@ func (s *segments[K, V]) scanIndex(x *timeIndex, from, to int64, keys keyRange, 
 		s.scans = append(s.scans, x)
 		defer func() { s.scans = slices.DeleteFunc(s.scans, func(other *timeIndex) bool { return other == x }) }()
 	}
-	version := s.version
+	version := s.layers.version
 	for lower := btreemap.GE(indexed{place: firstAt(from)}); ; {
 		var piece []indexed
 		x.rows.AscendFunc(lower, btreemap.Max[indexed](), func(r indexed, _ struct{}) bool {
@@ -331,7 +331,7 @@ func (s *segments[K, V]) yieldPiece(piece []indexed, version int, keys keyRange,
 		if err != nil || !yield(k, &r) {
 			return false, err
 		}
-		if err := s.since(version); err != nil {
+		if err := s.layers.since(version); err != nil {
 			return false, err
 		}
 	}
@@ -356,12 +356,12 @@ func (s *segments[K, V]) peek(at indexed) (r item[V], found bool, err error) {
 		}
 	}
 	s.scratch = at.place.append(append(g.append(s.scratch[:0]), at.key...))
-	row, found, err := s.read(s.scratch)
+	row, found, err := s.layers.read(s.scratch)
 	if err != nil || !found {
 		return r, false, err
 	}
 	r.place, r.present = at.place, true
-	r.value, r.timestamp, err = s.decode(row)
+	r.value, r.timestamp, err = s.codec.decode(row)
 	return r, err == nil, err
 }
 
@@ -393,7 +393,7 @@ func (s *segments[K, V]) scanBack(from, to int64, keys keyRange, yield func(k K,
 			piece = append(piece, r)
 			return true
 		})
-		if more, err := s.yieldPiece(piece, s.version, keys, yield); !more || err != nil {
+		if more, err := s.yieldPiece(piece, s.layers.version, keys, yield); !more || err != nil {
 			return err
 		}
 		if start == math.MinInt64 {
@@ -419,7 +419,7 @@ func (s *segments[K, V]) pieceOf(k K, from, to place, reverse bool, piece []item
 // fetch yields the rows of a key from one place to another, both included, piece by piece, so that the loop may change the
 // store.
 func (s *segments[K, V]) fetch(k K, from, to place, reverse bool, yield func(r *item[V]) bool) error {
-	version := s.version
+	version := s.layers.version
 	for !to.before(from) {
 		piece, err := s.pieceOf(k, from, to, reverse, nil)
 		if err != nil {
@@ -429,7 +429,7 @@ func (s *segments[K, V]) fetch(k K, from, to place, reverse bool, yield func(r *
 			if !yield(&piece[i]) {
 				return nil
 			}
-			if err := s.since(version); err != nil {
+			if err := s.layers.since(version); err != nil {
 				return err
 			}
 		}

@@ -55,27 +55,27 @@ type SessionRow[V any] struct {
 
 // SessionStore is one partition of a session store. It implements [Store] and [Session].
 type SessionStore[K, V any] struct {
-	segments[K, V]
+	segmentStore[K, V]
 	loops[K, V, Row[windows.Keyed[K], V]]
 }
 
 // NewSession makes the store of a partition. Keys are the same if their encodings are.
 func NewSession[K, V any](c Config, w SessionConfig, k serde.Serde[K], v serde.Serde[V]) *SessionStore[K, V] {
-	s := &SessionStore[K, V]{segments: newSegments(c, w.RetentionMs, k, v)}
+	s := &SessionStore[K, V]{segmentStore: newSegmentStore(c, w.RetentionMs, k, v)}
 	s.loops = loops[K, V, Row[windows.Keyed[K], V]]{rows: &s.segments, show: s.rowOf, overlaps: true}
-	s.cache.budget.join(&s.cache)
+	s.segments.cache.budget.join(&s.segments.cache)
 	return s
 }
 
 // HoldFrom keeps the sessions that end at or after a time (ms), for they still wait for their close: they stay visible and
 // can be put whatever the retention says. An operator that emits on close calls it when it starts and after each close. An
 // abort goes back to what held at the last commit.
-func (s *SessionStore[K, V]) HoldFrom(end int64) { s.holdFrom(end) }
+func (s *SessionStore[K, V]) HoldFrom(end int64) { s.segments.holdFrom(end) }
 
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not present, and its timestamp is that of the
 // delete. It is set once, before the first change.
 func (s *SessionStore[K, V]) OnCommit(emit func(k K, w windows.Window, value V, present bool, timestamp int64) error) {
-	s.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
+	s.segments.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
 		return emit(k, sessionAt(p), value, present, timestamp)
 	})
 }
@@ -83,10 +83,10 @@ func (s *SessionStore[K, V]) OnCommit(emit func(k K, w windows.Window, value V, 
 // Find appends to dst the sessions of a key that end at or after earliestEnd and start at or before latestStart (ms): by
 // end, then start.
 func (s *SessionStore[K, V]) Find(dst []SessionRow[V], k K, earliestEnd, latestStart int64) ([]SessionRow[V], error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return dst, err
 	}
-	err := s.visit(firstAt(earliestEnd), lastAt(math.MaxInt64), false, func(r *item[V]) bool {
+	err := s.segments.visit(firstAt(earliestEnd), lastAt(math.MaxInt64), false, func(r *item[V]) bool {
 		if r.sub <= latestStart {
 			dst = append(dst, SessionRow[V]{sessionAt(r.place), r.value, r.timestamp})
 		}
@@ -99,18 +99,18 @@ func sessionAt(p place) windows.Window { return windows.Window{Start: p.sub, End
 
 // PutKept is Put with a timestamp of the caller's. It is false if the session is older than what is kept.
 func (s *SessionStore[K, V]) PutKept(k K, w windows.Window, v V, timestamp int64) (kept bool, err error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return false, err
 	}
-	return s.put(w.End, w.Start, v, timestamp)
+	return s.segments.put(w.End, w.Start, v, timestamp)
 }
 
 // RemoveSession deletes a session, if there is one.
 func (s *SessionStore[K, V]) RemoveSession(k K, w windows.Window) error {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return err
 	}
-	return s.delete(w.End, w.Start, s.timestamp())
+	return s.segments.delete(w.End, w.Start, s.segments.layers.timestamp())
 }
 
 // Get implements [Session].
@@ -121,10 +121,10 @@ func (s *SessionStore[K, V]) Get(k K, w windows.Window) (v V, found bool, err er
 
 // GetRow implements [Session].
 func (s *SessionStore[K, V]) GetRow(k K, w windows.Window) (r Row[windows.Keyed[K], V], found bool, err error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return r, false, err
 	}
-	e, err := s.get(w.End, w.Start)
+	e, err := s.segments.get(w.End, w.Start)
 	if err != nil || e == nil {
 		return r, false, err
 	}
@@ -137,7 +137,7 @@ func (s *SessionStore[K, V]) rowOf(k K, r *item[V]) Row[windows.Keyed[K], V] {
 
 // Put implements [Session].
 func (s *SessionStore[K, V]) Put(k K, w windows.Window, v V) error {
-	_, err := s.PutKept(k, w, v, s.timestamp())
+	_, err := s.PutKept(k, w, v, s.segments.layers.timestamp())
 	return err
 }
 

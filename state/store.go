@@ -1,7 +1,6 @@
 package state
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/rivusio/rivusio/serde"
@@ -83,61 +82,89 @@ func (c Config) budget() *Budget {
 	return c.Budget
 }
 
-// rows makes the loop of a read that ends with an error, if there was one.
-func rows[R any](read func(yield func(R) bool) error) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		stopped := false
-		err := read(func(r R) bool {
-			stopped = !yield(r, nil)
-			return !stopped
-		})
-		if err != nil && !stopped {
-			var none R
-			yield(none, err)
-		}
+// read is a read of rows that calls yield with each, until that is false.
+type read[R any] func(yield func(R) bool) error
+
+// loop ends with the error of the read, if there was one.
+func (r read[R]) loop(yield func(R, error) bool) {
+	stopped := false
+	err := r(func(row R) bool {
+		stopped = !yield(row, nil)
+		return !stopped
+	})
+	if err != nil && !stopped {
+		var none R
+		yield(none, err)
 	}
 }
 
 // core is what the stores of one row per key share: everything that does not need the type of the key.
 type core[V any] struct {
-	typedLayers[V]
-	emit  func(*Slot[V]) error
-	cache cache[V]
+	layers *layers
+	codec  codec[V]
+	emit   func(*Slot[V]) error
+	cache  cache[V]
 }
 
 func newCore[V any](c Config, keyDepth int, values serde.Serde[V]) core[V] {
-	return core[V]{typedLayers: newTypedLayers(c, values), cache: newCache[V](c.budget(), keyDepth)}
+	l := newLayers(c)
+	return core[V]{layers: l, codec: newCodec(l, values), cache: newCache[V](c.budget(), keyDepth)}
 }
 
+// rowStore is what the stores of one row per key have of [Store] in common.
+type rowStore[V any] struct{ core core[V] }
+
+// Name implements [Store].
+func (s *rowStore[V]) Name() string { return s.core.layers.name }
+
+// Times implements [Store].
+func (s *rowStore[V]) Times() *Times { return &s.core.layers.times }
+
+// Pending implements [Store].
+func (s *rowStore[V]) Pending() []*Generation { return s.core.layers.handOut() }
+
+// EmitDirty implements [Store].
+func (s *rowStore[V]) EmitDirty() error { return s.core.emitDirty() }
+
 // DirtyBytes implements [Store].
-func (c *core[V]) DirtyBytes() int64 { return c.cache.dirtyBytes }
+func (s *rowStore[V]) DirtyBytes() int64 { return s.core.cache.dirtyBytes }
 
 // Figures implements [Store].
-func (c *core[V]) Figures() Figures {
-	return Figures{CachedBytes: c.cache.usedBytes, DirtyBytes: c.cache.dirtyBytes, Hits: c.cache.hits, Misses: c.cache.misses}
+func (s *rowStore[V]) Figures() Figures {
+	c := &s.core.cache
+	return Figures{CachedBytes: c.usedBytes, DirtyBytes: c.dirtyBytes, Hits: c.hits, Misses: c.misses}
+}
+
+// Close implements [Store].
+func (s *rowStore[V]) Close() error {
+	c := &s.core
+	c.layers.version++
+	c.cache.reset()
+	c.cache.budget.leave(&c.cache)
+	return nil
 }
 
 // previous is the row of a slot as of the last flush, under what is cached.
 func (c *core[V]) previous(s *Slot[V]) (v V, found bool, err error) {
-	row, found, err := c.read([]byte(s.key))
+	row, found, err := c.layers.read([]byte(s.key))
 	if err != nil || !found {
 		return v, false, err
 	}
-	v, _, err = c.decode(row)
+	v, _, err = c.codec.decode(row)
 	return v, err == nil, err
 }
 
 // load makes the slot of a row that is not cached, and reads the row.
 func (c *core[V]) load(start int64, rowKey []byte) (*Slot[V], error) {
 	c.cache.misses++
-	row, found, err := c.read(rowKey)
+	row, found, err := c.layers.read(rowKey)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return c.insert(start, rowKey, int(c.averageBytes)), nil
+		return c.insert(start, rowKey, int(c.codec.averageBytes)), nil
 	}
-	v, timestamp, err := c.decode(row)
+	v, timestamp, err := c.codec.decode(row)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +184,7 @@ func (c *core[V]) insert(start int64, rowKey []byte, valueBytes int) *Slot[V] {
 }
 
 func (c *core[V]) set(s *Slot[V], v V, timestamp int64) {
-	if c.isNull != nil && c.isNull(v) {
+	if c.codec.isNull != nil && c.codec.isNull(v) {
 		c.remove(s)
 		s.Timestamp = timestamp
 		return
@@ -174,8 +201,8 @@ func (c *core[V]) remove(s *Slot[V]) {
 	c.cache.mark(s)
 }
 
-// EmitDirty implements [Store].
-func (c *core[V]) EmitDirty() error {
+// emitDirty is EmitDirty of a [Store].
+func (c *core[V]) emitDirty() error {
 	for i := 0; i < len(c.cache.changed); i++ {
 		s := c.cache.at(c.cache.changed[i])
 		s.changed = false
@@ -194,7 +221,7 @@ func (c *core[V]) listen(emit func(*Slot[V]) error) {
 
 // flush encodes the dirty slots of groups, which are in order, and ends with the times.
 func (c *core[V]) flush(groups []*group, log func(key, value []byte) error) error {
-	g, err := c.beginFlush(len(groups) > 0)
+	g, err := c.layers.beginFlush(len(groups) > 0)
 	if g == nil {
 		return err
 	}
@@ -203,20 +230,20 @@ func (c *core[V]) flush(groups []*group, log func(key, value []byte) error) erro
 			if err := c.encode(g, c.cache.at(e.index)); err != nil {
 				return err
 			}
-			if err := c.logRow(g, log); err != nil {
+			if err := c.layers.logRow(g, log); err != nil {
 				return err
 			}
 		}
 		group.dirty, group.sorted = group.dirty[:0], 0
 	}
-	return c.endFlush(g, log)
+	return c.layers.endFlush(g, log)
 }
 
 // encode appends a slot to a generation and counts it as clean.
 func (c *core[V]) encode(g *Generation, s *Slot[V]) error {
 	c.cache.clean(s)
-	row := append(c.beginRow(g, len(s.key)), s.key...)
-	valueBytes, err := c.endRow(g, row, s.Value, s.Timestamp, s.Present)
+	row := append(c.codec.beginRow(g, len(s.key)), s.key...)
+	valueBytes, err := c.codec.endRow(g, row, s.Value, s.Timestamp, s.Present)
 	if err == nil && s.Present {
 		c.cache.resize(s, valueBytes)
 	}
@@ -250,12 +277,4 @@ func (c *core[V]) expire(kept int64) {
 func (c *core[V]) abort() {
 	c.layers.abort()
 	c.cache.reset()
-}
-
-// Close implements [Store].
-func (c *core[V]) Close() error {
-	c.version++
-	c.cache.reset()
-	c.cache.budget.leave(&c.cache)
-	return nil
 }

@@ -50,7 +50,7 @@ type VersionedConfig struct {
 // that is void. If none follows, its row ends when it starts, so that it expires like the others; it stays so when another
 // follows later. Its changelog has no retention: rows that expire are deleted from it.
 type VersionedStore[K, V any] struct {
-	segments[K, version[V]]
+	segmentStore[K, version[V]]
 	historyMs int64
 	valueNull func(V) bool
 }
@@ -82,10 +82,10 @@ func (s versionSerde[V]) Decode(b []byte) (v version[V], err error) {
 // NewVersioned makes the store of a partition. Keys are the same if their encodings are.
 func NewVersioned[K, V any](c Config, w VersionedConfig, k serde.Serde[K], v serde.Serde[V]) *VersionedStore[K, V] {
 	s := &VersionedStore[K, V]{
-		segments: newSegments[K, version[V]](c, w.HistoryMs, k, versionSerde[V]{v}), historyMs: w.HistoryMs, valueNull: serde.IsNull(v),
+		segmentStore: newSegmentStore[K, version[V]](c, w.HistoryMs, k, versionSerde[V]{v}), historyMs: w.HistoryMs, valueNull: serde.IsNull(v),
 	}
-	s.keyFirst, s.logsExpiry, s.lone = true, true, true
-	s.cache.budget.join(&s.cache)
+	s.segments.keyFirst, s.segments.logsExpiry, s.segments.lone = true, true, true
+	s.segments.cache.budget.join(&s.segments.cache)
 	return s
 }
 
@@ -100,16 +100,16 @@ func (s *VersionedStore[K, V]) Delete(k K, ts int64) (latest, kept bool, err err
 }
 
 func (s *VersionedStore[K, V]) add(k K, v version[V], ts int64) (latest, kept bool, err error) {
-	if s.times.Put != NoTime && ts < s.times.Put-s.historyMs {
+	if s.segments.layers.times.Put != NoTime && ts < s.segments.layers.times.Put-s.historyMs {
 		return false, false, nil
 	}
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return false, false, err
 	}
-	s.times.Put = max(s.times.Put, ts)
+	s.segments.layers.times.Put = max(s.segments.layers.times.Put, ts)
 	next, found, err := s.after(ts)
 	if err == nil && found && next.time == ts { // a delete
-		if err = s.delete(ts, ts, ts); err == nil {
+		if err = s.segments.delete(ts, ts, ts); err == nil {
 			next, found, err = s.after(ts)
 		}
 	}
@@ -132,7 +132,7 @@ func (s *VersionedStore[K, V]) add(k K, v version[V], ts int64) (latest, kept bo
 		return true, true, s.putLatest(v, ts)
 	}
 	if from < ts {
-		if err := s.delete(next.time, from, ts); err != nil {
+		if err := s.segments.delete(next.time, from, ts); err != nil {
 			return false, false, err
 		}
 	}
@@ -143,13 +143,13 @@ func (s *VersionedStore[K, V]) add(k K, v version[V], ts int64) (latest, kept bo
 // next. A delete at ts that is the latest version counts, too.
 func (s *VersionedStore[K, V]) after(ts int64) (next item[version[V]], found bool, err error) {
 	// Mostly it is the latest, and the history need not be read.
-	if r, err := s.get(StillValid, 0); err != nil || r != nil && r.timestamp <= ts {
+	if r, err := s.segments.get(StillValid, 0); err != nil || r != nil && r.timestamp <= ts {
 		if err != nil {
 			return next, false, err
 		}
 		return *r, true, nil
 	}
-	err = s.visit(place{ts, ts}, lastAt(StillValid), false, func(r *item[version[V]]) bool {
+	err = s.segments.visit(place{ts, ts}, lastAt(StillValid), false, func(r *item[version[V]]) bool {
 		next, found = *r, true
 		return false
 	})
@@ -169,7 +169,7 @@ func (s *VersionedStore[K, V]) putLatest(v version[V], ts int64) error {
 	if !v.void {
 		return s.write(StillValid, ts, v)
 	}
-	if err := s.delete(StillValid, 0, ts); err != nil {
+	if err := s.segments.delete(StillValid, 0, ts); err != nil {
 		return err
 	}
 	return s.write(ts, ts, v)
@@ -181,16 +181,16 @@ func (s *VersionedStore[K, V]) write(to, from int64, v version[V]) error {
 	if to == StillValid {
 		sub = 0
 	}
-	_, err := s.putAt(to, sub, v, from)
+	_, err := s.segments.putAt(to, sub, v, from)
 	return err
 }
 
 // Get implements [Versioned].
 func (s *VersionedStore[K, V]) Get(k K) (VersionedRow[V], bool, error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return VersionedRow[V]{}, false, err
 	}
-	r, err := s.get(StillValid, 0)
+	r, err := s.segments.get(StillValid, 0)
 	if err != nil || r == nil {
 		return VersionedRow[V]{}, false, err
 	}
@@ -207,11 +207,11 @@ func (s *VersionedStore[K, V]) GetAsOf(k K, ts int64) (row VersionedRow[V], foun
 	if err != nil || found && latest.From <= ts {
 		return latest, found, err
 	}
-	if ts < s.times.Put-s.historyMs || ts == math.MaxInt64 {
+	if ts < s.segments.layers.times.Put-s.historyMs || ts == math.MaxInt64 {
 		return row, false, nil
 	}
 	found = false
-	err = s.visit(firstAt(ts+1), lastAt(StillValid), false, func(r *item[version[V]]) bool {
+	err = s.segments.visit(firstAt(ts+1), lastAt(StillValid), false, func(r *item[version[V]]) bool {
 		if found = s.from(r) <= ts && !r.value.void; found {
 			row = s.rowOf(r)
 		}
@@ -231,24 +231,24 @@ func (s *VersionedStore[K, V]) ReverseHistory(k K, from, to int64) iter.Seq2[Ver
 }
 
 func (s *VersionedStore[K, V]) history(k K, from, to int64, newestFirst bool) iter.Seq2[VersionedRow[V], error] {
-	return rows(func(yield func(VersionedRow[V]) bool) error {
+	return read[VersionedRow[V]](func(yield func(VersionedRow[V]) bool) error {
 		if from == math.MaxInt64 {
 			return nil
 		}
-		return s.fetch(k, firstAt(from+1), lastAt(StillValid), newestFirst, func(r *item[version[V]]) bool {
+		return s.segments.fetch(k, firstAt(from+1), lastAt(StillValid), newestFirst, func(r *item[version[V]]) bool {
 			if s.from(r) > to {
 				return newestFirst // in the other order those that follow begin later still
 			}
 			return r.value.void || yield(s.rowOf(r))
 		})
-	})
+	}).loop
 }
 
 // All implements [Versioned].
 func (s *VersionedStore[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return rows(func(yield func(Row[K, V]) bool) error {
-		return s.scanKeys(StillValid, func(k K, r *item[version[V]]) bool {
+	return read[Row[K, V]](func(yield func(Row[K, V]) bool) error {
+		return s.segments.scanKeys(StillValid, func(k K, r *item[version[V]]) bool {
 			return yield(Row[K, V]{Key: k, Value: r.value.value, Timestamp: r.timestamp})
 		})
-	})
+	}).loop
 }

@@ -50,7 +50,7 @@ type WindowConfig struct {
 // WindowStore is one partition of a window store. It implements [Store] and [Window]. Rows of one window lie together,
 // in the cache and in the backend, so that reading or expiring a window touches only that.
 type WindowStore[K, V any] struct {
-	core[V]
+	rowStore[V]
 	keys    serde.Serde[K]
 	windows WindowConfig
 	scratch []byte
@@ -70,8 +70,8 @@ const notHeld = math.MaxInt64
 
 // NewWindow makes the store of a partition. Keys are the same if their encodings are.
 func NewWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *WindowStore[K, V] {
-	s := &WindowStore[K, V]{core: newCore(c, windows.TimeBytes, v), keys: k, windows: w, hold: notHeld, committedHold: notHeld}
-	s.cache.budget.join(&s.cache)
+	s := &WindowStore[K, V]{rowStore: rowStore[V]{newCore(c, windows.TimeBytes, v)}, keys: k, windows: w, hold: notHeld, committedHold: notHeld}
+	s.core.cache.budget.join(&s.core.cache)
 	return s
 }
 
@@ -87,14 +87,14 @@ func (s *WindowStore[K, V]) HoldFrom(start int64) {
 
 // bound is the first start that is visible. It never goes down but by an abort.
 func (s *WindowStore[K, V]) bound() int64 {
-	return max(s.times.Kept, min(s.times.Put-s.windows.RetentionMs+1, s.hold))
+	return max(s.core.layers.times.Kept, min(s.core.layers.times.Put-s.windows.RetentionMs+1, s.hold))
 }
 
 // rowKey leaves the row key of a window in scratch.
 func (s *WindowStore[K, V]) rowKey(k K, start int64) error {
 	key, err := s.keys.Append(windows.AppendTime(s.scratch[:0], start), k)
 	if err != nil {
-		return s.keyError(err)
+		return s.core.layers.keyError(err)
 	}
 	s.scratch = key
 	return nil
@@ -107,8 +107,8 @@ func (s *WindowStore[K, V]) AppendKey(dst []byte, k K) ([]byte, error) {
 
 // cached returns the slot of the key in scratch, or nil.
 func (s *WindowStore[K, V]) cached(start int64) *Slot[V] {
-	if g := s.cache.group(start); g != nil {
-		return s.cache.find(g, s.scratch[windows.TimeBytes:])
+	if g := s.core.cache.group(start); g != nil {
+		return s.core.cache.find(g, s.scratch[windows.TimeBytes:])
 	}
 	if s.startsKnown {
 		s.noteStart(start)
@@ -128,7 +128,7 @@ func (s *WindowStore[K, V]) Lookup(k K, start int64) (*Slot[V], bool, error) {
 	if slot := s.cached(start); slot != nil {
 		return slot, true, nil
 	}
-	slot, err := s.load(start, s.scratch)
+	slot, err := s.core.load(start, s.scratch)
 	return slot, err == nil, err
 }
 
@@ -143,28 +143,28 @@ func (s *WindowStore[K, V]) blind(k K, start int64) (*Slot[V], error) {
 	if slot := s.cached(start); slot != nil {
 		return slot, nil
 	}
-	return s.insert(start, s.scratch, int(s.averageBytes)), nil
+	return s.core.insert(start, s.scratch, int(s.core.codec.averageBytes)), nil
 }
 
 // Set gives a slot, as the last Lookup returned it, a value and the event time (ms) of the update.
 func (s *WindowStore[K, V]) Set(slot *Slot[V], v V, timestamp int64) {
-	s.times.Put = max(s.times.Put, slot.group.start)
-	s.set(slot, v, timestamp)
+	s.core.layers.times.Put = max(s.core.layers.times.Put, slot.group.start)
+	s.core.set(slot, v, timestamp)
 }
 
 // Remove deletes the row of a slot, as the last Lookup returned it.
 func (s *WindowStore[K, V]) Remove(slot *Slot[V]) {
-	s.times.Put = max(s.times.Put, slot.group.start)
-	s.remove(slot)
+	s.core.layers.times.Put = max(s.core.layers.times.Put, slot.group.start)
+	s.core.remove(slot)
 }
 
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not Present. It is set once, before the first
 // change.
 func (s *WindowStore[K, V]) OnCommit(emit func(k K, start int64, slot *Slot[V]) error) {
-	s.listen(func(slot *Slot[V]) error {
+	s.core.listen(func(slot *Slot[V]) error {
 		k, err := s.keys.Decode([]byte(slot.key[windows.TimeBytes:]))
 		if err != nil {
-			return s.errorf("key of a row: %w", err)
+			return s.core.layers.errorf("key of a row: %w", err)
 		}
 		return emit(k, slot.group.start, slot)
 	})
@@ -172,36 +172,36 @@ func (s *WindowStore[K, V]) OnCommit(emit func(k K, start int64, slot *Slot[V]) 
 
 // Previous is the value of a slot's row as of the last flush: what the listener of OnCommit told last.
 func (s *WindowStore[K, V]) Previous(slot *Slot[V]) (v V, found bool, err error) {
-	return s.previous(slot)
+	return s.core.previous(slot)
 }
 
 // Flush implements [Store].
 func (s *WindowStore[K, V]) Flush(log func(key, value []byte) error) error {
-	if kept := s.bound(); kept > s.times.Kept {
-		s.times.Kept = kept
-		s.expire(kept)
+	if kept := s.bound(); kept > s.core.layers.times.Kept {
+		s.core.layers.times.Kept = kept
+		s.core.expire(kept)
 		i, _ := slices.BinarySearch(s.starts, kept)
 		s.starts = slices.Delete(s.starts, 0, i)
 	}
-	groups := s.cache.dirty
+	groups := s.core.cache.dirty
 	sortGroups(groups)
-	if err := s.flush(groups, log); err != nil {
+	if err := s.core.flush(groups, log); err != nil {
 		return err
 	}
-	s.cache.dirty = groups[:0]
-	s.cache.budget.room()
+	s.core.cache.dirty = groups[:0]
+	s.core.cache.budget.room()
 	return nil
 }
 
 // Commit implements [Store].
 func (s *WindowStore[K, V]) Commit(offset int64) {
-	s.core.Commit(offset)
+	s.core.layers.commit(offset)
 	s.committedHold = s.hold
 }
 
 // Abort implements [Store].
 func (s *WindowStore[K, V]) Abort() {
-	s.abort()
+	s.core.abort()
 	s.hold = s.committedHold
 	s.starts, s.startsKnown = nil, false // an aborted flush may have dropped some
 }
@@ -219,7 +219,7 @@ func (s *WindowStore[K, V]) Get(k K, start int64) (v V, found bool, err error) {
 func (s *WindowStore[K, V]) Put(k K, start int64, v V) error {
 	slot, err := s.blind(k, start)
 	if slot != nil {
-		s.Set(slot, v, s.timestamp())
+		s.Set(slot, v, s.core.layers.timestamp())
 	}
 	return err
 }
@@ -229,25 +229,25 @@ func (s *WindowStore[K, V]) Delete(k K, start int64) error {
 	slot, err := s.blind(k, start)
 	if slot != nil {
 		s.Remove(slot)
-		slot.Timestamp = s.timestamp()
+		slot.Timestamp = s.core.layers.timestamp()
 	}
 	return err
 }
 
 // Scan implements [Window].
 func (s *WindowStore[K, V]) Scan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.scanFrom(from, nil, to, false)
+	return windowScan[K, V]{s, from, nil, to, false}.loop
 }
 
 // ReverseScan implements [Window].
 func (s *WindowStore[K, V]) ReverseScan(from, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return s.scanFrom(from, nil, to, true)
+	return windowScan[K, V]{s, from, nil, to, true}.loop
 }
 
 // ScanAfter is the rest of a Scan, up to windows that start at to, behind the row at a position.
 func (s *WindowStore[K, V]) ScanAfter(position string, to int64) iter.Seq2[Row[windows.Keyed[K], V], error] {
 	from, _ := windows.Time([]byte(position))
-	return s.scanFrom(from, append([]byte(position), 0), to, false)
+	return windowScan[K, V]{s, from, append([]byte(position), 0), to, false}.loop
 }
 
 // Position is that of the row that a Scan or a ScanAfter is at; it stays good when the store has changed.
@@ -257,41 +257,48 @@ func (s *WindowStore[K, V]) Position() string { return string(s.position) }
 func (s *WindowStore[K, V]) DecodeKey(encoded []byte) (K, error) {
 	k, err := s.keys.Decode(encoded)
 	if err != nil {
-		return k, s.errorf("key of a row: %w", err)
+		return k, s.core.layers.errorf("key of a row: %w", err)
 	}
 	return k, nil
 }
 
-// scanFrom reads windows that start from one time to another; at lower, if it is not nil, and behind it.
-func (s *WindowStore[K, V]) scanFrom(from int64, lower []byte, to int64, reverse bool) iter.Seq2[Row[windows.Keyed[K], V], error] {
-	return func(yield func(Row[windows.Keyed[K], V], error) bool) {
-		if bound := s.bound(); lower == nil || from < bound {
-			from = max(from, bound)
-			lower = windows.AppendTime(nil, from)
-		}
-		if from > to {
-			return
-		}
-		var upper []byte
-		if to < math.MaxInt64 {
-			upper = windows.AppendTime(nil, to+1)
-		}
-		var groups []*group
-		for _, g := range s.cache.dirty {
-			if from <= g.start && g.start <= to {
-				groups = append(groups, g)
-			}
-		}
-		sortGroups(groups)
-		s.part(lower, upper, reverse, groups, yield)
+// windowScan is a loop over windows that start from one time to another; at lower, if it is not nil, and behind it.
+type windowScan[K, V any] struct {
+	store   *WindowStore[K, V]
+	from    int64
+	lower   []byte
+	to      int64
+	reverse bool
+}
+
+func (w windowScan[K, V]) loop(yield func(Row[windows.Keyed[K], V], error) bool) {
+	s, from, lower := w.store, w.from, w.lower
+	if bound := s.bound(); lower == nil || from < bound {
+		from = max(from, bound)
+		lower = windows.AppendTime(nil, from)
 	}
+	if from > w.to {
+		return
+	}
+	var upper []byte
+	if w.to < math.MaxInt64 {
+		upper = windows.AppendTime(nil, w.to+1)
+	}
+	var groups []*group
+	for _, g := range s.core.cache.dirty {
+		if from <= g.start && g.start <= w.to {
+			groups = append(groups, g)
+		}
+	}
+	sortGroups(groups)
+	s.part(lower, upper, w.reverse, groups, yield)
 }
 
 // part yields the rows with lower <= row key < upper, whose dirty ones are in groups. It is false if the loop has ended.
 func (s *WindowStore[K, V]) part(lower, upper []byte, reverse bool, groups []*group, yield func(Row[windows.Keyed[K], V], error) bool) (more bool) {
 	more = true
 	var bad error
-	err := s.scan(lower, upper, reverse, groups, func(key []byte, v V, timestamp int64) bool {
+	err := s.core.scan(lower, upper, reverse, groups, func(key []byte, v V, timestamp int64) bool {
 		k, err := s.keyed(key)
 		if err != nil {
 			bad = err
@@ -324,11 +331,11 @@ func (s *WindowStore[K, V]) ReverseAll() iter.Seq2[Row[windows.Keyed[K], V], err
 func (s *WindowStore[K, V]) keyed(rowKey []byte) (windows.Keyed[K], error) {
 	start, ok := windows.Time(rowKey)
 	if !ok {
-		return windows.Keyed[K]{}, s.errorf("key of a row has %d bytes, want at least %d", len(rowKey), windows.TimeBytes)
+		return windows.Keyed[K]{}, s.core.layers.errorf("key of a row has %d bytes, want at least %d", len(rowKey), windows.TimeBytes)
 	}
 	k, err := s.keys.Decode(rowKey[windows.TimeBytes:])
 	if err != nil {
-		return windows.Keyed[K]{}, s.errorf("key of a row: %w", err)
+		return windows.Keyed[K]{}, s.core.layers.errorf("key of a row: %w", err)
 	}
 	return windows.Key(k, s.window(start)), nil
 }

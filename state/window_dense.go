@@ -16,37 +16,37 @@ type WindowRow[V any] struct {
 // windows do. It implements [Store] and [Window]. Rows of one key lie together, so that reading a key costs what the key
 // has, however many starts the other keys have.
 type DenseWindowStore[K, V any] struct {
-	segments[K, V]
+	segmentStore[K, V]
 	loops[K, V, Row[windows.Keyed[K], V]]
 	sizeMs int64
 }
 
 // NewDenseWindow makes the store of a partition. Keys are the same if their encodings are.
 func NewDenseWindow[K, V any](c Config, w WindowConfig, k serde.Serde[K], v serde.Serde[V]) *DenseWindowStore[K, V] {
-	s := &DenseWindowStore[K, V]{segments: newSegments(c, w.RetentionMs, k, v), sizeMs: w.SizeMs}
+	s := &DenseWindowStore[K, V]{segmentStore: newSegmentStore(c, w.RetentionMs, k, v), sizeMs: w.SizeMs}
 	s.loops = loops[K, V, Row[windows.Keyed[K], V]]{rows: &s.segments, show: s.rowOf}
-	s.keyFirst = true
-	s.cache.budget.join(&s.cache)
+	s.segments.keyFirst = true
+	s.segments.cache.budget.join(&s.segments.cache)
 	return s
 }
 
 // HoldFrom is that of [WindowStore].
-func (s *DenseWindowStore[K, V]) HoldFrom(start int64) { s.holdFrom(start) }
+func (s *DenseWindowStore[K, V]) HoldFrom(start int64) { s.segments.holdFrom(start) }
 
 // OnCommit makes EmitDirty call emit for every changed row; a deleted one is not present, and its timestamp is that of the
 // delete. It is set once, before the first change.
 func (s *DenseWindowStore[K, V]) OnCommit(emit func(k K, start int64, value V, present bool, timestamp int64) error) {
-	s.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
+	s.segments.onCommit(func(k K, p place, value V, present bool, timestamp int64) error {
 		return emit(k, p.time, value, present, timestamp)
 	})
 }
 
 // Find appends to dst the rows of a key whose windows start from one time (ms) to another, both included, in that order.
 func (s *DenseWindowStore[K, V]) Find(dst []WindowRow[V], k K, fromStart, toStart int64) ([]WindowRow[V], error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return dst, err
 	}
-	err := s.visit(firstAt(fromStart), lastAt(toStart), false, func(r *item[V]) bool {
+	err := s.segments.visit(firstAt(fromStart), lastAt(toStart), false, func(r *item[V]) bool {
 		dst = append(dst, WindowRow[V]{r.time, r.value, r.timestamp})
 		return true
 	})
@@ -55,29 +55,29 @@ func (s *DenseWindowStore[K, V]) Find(dst []WindowRow[V], k K, fromStart, toStar
 
 // PutKept is Put with a timestamp of the caller's. It is false if the window is older than what is kept.
 func (s *DenseWindowStore[K, V]) PutKept(k K, start int64, v V, timestamp int64) (kept bool, err error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return false, err
 	}
-	return s.put(start, 0, v, timestamp)
+	return s.segments.put(start, 0, v, timestamp)
 }
 
 // Remove deletes a row, if there is one.
 func (s *DenseWindowStore[K, V]) Remove(k K, start int64) error {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return err
 	}
-	if start >= s.bound() {
-		s.times.Put = max(s.times.Put, start)
+	if start >= s.segments.bound() {
+		s.segments.layers.times.Put = max(s.segments.layers.times.Put, start)
 	}
-	return s.delete(start, 0, s.timestamp())
+	return s.segments.delete(start, 0, s.segments.layers.timestamp())
 }
 
 // Get implements [Window].
 func (s *DenseWindowStore[K, V]) Get(k K, start int64) (v V, found bool, err error) {
-	if err := s.encode(k); err != nil {
+	if err := s.segments.encode(k); err != nil {
 		return v, false, err
 	}
-	r, err := s.get(start, 0)
+	r, err := s.segments.get(start, 0)
 	if err != nil || r == nil {
 		return v, false, err
 	}
@@ -86,7 +86,7 @@ func (s *DenseWindowStore[K, V]) Get(k K, start int64) (v V, found bool, err err
 
 // Put implements [Window].
 func (s *DenseWindowStore[K, V]) Put(k K, start int64, v V) error {
-	_, err := s.PutKept(k, start, v, s.timestamp())
+	_, err := s.PutKept(k, start, v, s.segments.layers.timestamp())
 	return err
 }
 
