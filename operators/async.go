@@ -224,9 +224,9 @@ func (a *async[K, V, K2, V2]) fail(f *flight[K2, V2]) error {
 	}
 	var r Record[K, V]
 	if unpark(&f.parked, a.Keys, a.Values, a.In, &r) != nil {
-		return conclude[K, V](a.c, nil, e, f.tries) // that it does not decode is what it failed for
+		return a.c.conclude(nil, e, f.tries) // that it does not decode is what it failed for
 	}
-	return conclude(a.c, &r, e, f.tries)
+	return a.c.conclude(&r, e, f.tries)
 }
 
 // park makes rows of what is on its way at a commit.

@@ -286,8 +286,8 @@ func Enter[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
 	if c.policy != nil {
 		f = caught(c, f)
 	}
-	for _, h := range slices.Backward(c.hooks) {
-		f = hooked(h, f)
+	for i := len(c.hooks) - 1; i >= 0; i-- {
+		f = hooked(c.hooks[i], f)
 	}
 	switch {
 	case c.policy != nil && c.parked != "":

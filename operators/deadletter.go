@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/rivusio/rivusio/serde"
 )
 
 // The headers of a dead letter: those of the record that it is about, and these, as text. The first six are those of Kafka
@@ -52,8 +50,8 @@ type dead struct {
 	err        error // it cannot be written down
 }
 
-// deadRecord is what a dead letter about r says: the input record that is in work, else r itself.
-func deadRecord[K, V any](c *Context, r *Record[K, V]) (d dead) {
+// dead is what a dead letter about r says: the input record that is in work, else r itself.
+func (c *Context) dead(r failing) (d dead) {
 	if in := c.scope.Input; in != nil {
 		return dead{key: in.Key, value: in.Value, headers: in.Headers, timestamp: in.Timestamp, input: true}
 	}
@@ -61,13 +59,11 @@ func deadRecord[K, V any](c *Context, r *Record[K, V]) (d dead) {
 		d.err = errors.New("no record is in work")
 		return d
 	}
-	k, okK := c.keys.(serde.Serde[K])
-	v, okV := c.values.(serde.Serde[V])
-	if !okK || !okV {
+	p, ok, err := r.parked(c, c.keys, c.values)
+	if !ok {
 		d.err = errors.New("the record was made of several, and there are no serdes to write it down")
 		return d
 	}
-	p, err := park(c, k, v, r)
 	return dead{key: p.Key, value: p.Value, headers: p.Headers, timestamp: p.Timestamp, err: err}
 }
 

@@ -15,7 +15,7 @@ func MessageIDs[K, V any](c *Context, header string, next Forward[K, V]) Forward
 	m := &messageIDs{c: c, scratch: make([]byte, 0, 64)}
 	var o Record[K, V]
 	return func(r *Record[K, V]) error {
-		if slices.ContainsFunc(r.Headers, func(h Header) bool { return h.Key == header }) {
+		if _, has := HeaderValue(r.Headers, header); has {
 			return next(r)
 		}
 		o = *r

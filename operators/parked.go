@@ -88,12 +88,7 @@ func (parkedSerde) Decode(b []byte) (p Parked, err error) {
 
 // park encodes a record. Null stays null; what the caller reuses is copied.
 func park[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], r *Record[K, V]) (p Parked, err error) {
-	o, ok := c.Origin()
-	p = Parked{Timestamp: r.Timestamp, Headers: cloneHeaders(r.Headers), Origin: o, HasOrigin: ok, ArrivedMs: c.WallClock()}
-	if in := c.scope.Input; in != nil && c.scope.KeepInputs {
-		kept := *in
-		p.Input = &kept
-	}
+	p = c.park(r.Timestamp, r.Headers)
 	if !r.NullKey {
 		if p.Key, err = k.Append([]byte{}, r.Key); err != nil {
 			return p, &EncodeError{Part: "key", Err: err}
@@ -105,6 +100,17 @@ func park[K, V any](c *Context, k serde.Serde[K], v serde.Serde[V], r *Record[K,
 		}
 	}
 	return p, nil
+}
+
+// park is a record that waits, but for its key and its value.
+func (c *Context) park(timestamp int64, headers []Header) Parked {
+	o, ok := c.Origin()
+	p := Parked{Timestamp: timestamp, Headers: cloneHeaders(headers), Origin: o, HasOrigin: ok, ArrivedMs: c.WallClock()}
+	if in := c.scope.Input; in != nil && c.scope.KeepInputs {
+		kept := *in
+		p.Input = &kept
+	}
+	return p
 }
 
 // unpark decodes a record that was parked.

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/rivusio/rivusio/serde"
 	"github.com/rivusio/rivusio/state"
 )
 
@@ -174,13 +175,41 @@ func guarded[K, V any](c *Context, f Forward[K, V]) Forward[K, V] {
 		if e == nil {
 			return err
 		}
-		return conclude(c, r, e, 1)
+		return c.conclude(r, e, 1)
 	}
+}
+
+// failing is a *Record that an operator failed for, whatever its types: what is done about it is compiled once.
+type failing interface {
+	// shown is what a policy is shown of it; nil is a null.
+	shown() (key, value any, headers []Header)
+	// parked is the record as it waits, encoded by serdes of its types. Without them it is not ok.
+	parked(c *Context, keys, values any) (p Parked, ok bool, err error)
+}
+
+func (r *Record[K, V]) shown() (key, value any, headers []Header) {
+	if !r.NullKey {
+		key = r.Key
+	}
+	if !r.NullValue {
+		value = r.Value
+	}
+	return key, value, r.Headers
+}
+
+func (r *Record[K, V]) parked(c *Context, keys, values any) (p Parked, ok bool, err error) {
+	k, okK := keys.(serde.Serde[K])
+	v, okV := values.(serde.Serde[V])
+	if !okK || !okV {
+		return p, false, nil
+	}
+	p, err = park(c, k, v, r)
+	return p, true, err
 }
 
 // conclude does what the policy says about a record that the operator failed for and is not tried again for. r is nil if it
 // could not be decoded.
-func conclude[K, V any](c *Context, r *Record[K, V], e *Error, attempts int) error {
+func (c *Context) conclude(r failing, e *Error, attempts int) error {
 	d := c.policy.Then
 	if c.policy.Decide != nil {
 		d = decide(c.policy, r, e)
@@ -192,7 +221,7 @@ func conclude[K, V any](c *Context, r *Record[K, V], e *Error, attempts int) err
 	case Skip:
 		c.Drop(reasonOf(e))
 	case SendDeadLetter:
-		if err := c.deadLetter(deadRecord(c, r), e, attempts); err != nil {
+		if err := c.deadLetter(c.dead(r), e, attempts); err != nil {
 			return c.failed(err)
 		}
 		c.Drop(DeadLettered)
@@ -215,25 +244,16 @@ func reasonOf(e *Error) Reason {
 	return Failed
 }
 
-func decide[K, V any](p *Policy, r *Record[K, V], e *Error) (d Decision) {
+func decide(p *Policy, r failing, e *Error) (d Decision) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.Err = fmt.Errorf("%w, and the handler of its errors failed: %w", e.Err, &PanicError{Value: v, Stack: debug.Stack()})
 			d = Fail
 		}
 	}()
-	var (
-		key, value any
-		headers    []Header
-	)
-	if r != nil {
-		headers = r.Headers
-		if !r.NullKey {
-			key = r.Key
-		}
-		if !r.NullValue {
-			value = r.Value
-		}
+	if r == nil {
+		return p.Decide(e, nil, nil, nil)
 	}
+	key, value, headers := r.shown()
 	return p.Decide(e, key, value, headers)
 }

@@ -53,30 +53,27 @@ func WriteChosen[K, V any](c *Context, choose TopicChooser[K, V], nulls Nulls[K,
 
 func newWriter[K, V any](c *Context, topic string, partitions int32, k serde.Serde[K], v serde.Serde[V], partitioner Partitioner[K, V]) *writer[K, V] {
 	return &writer[K, V]{
-		c: c, topic: topic, k: k, v: v, partitioner: partitioner,
-		out: c.scope.Runtime.Collector(), partitions: partitions,
-		base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()}, hand: newHandover(c, k, v),
+		topicWriter: topicWriter{
+			c: c, topic: topic, out: c.scope.Runtime.Collector(), partitions: partitions,
+			base: serde.PartitionKey(k), keyless: Sticky{next: c.Partition()},
+		},
+		k: k, v: v, partitioner: partitioner, hand: newHandover(c, k, v),
 	}
 }
 
+// writer writes records of a type to a topic.
 type writer[K, V any] struct {
-	c           *Context
-	topic       string
+	topicWriter
 	k           serde.Serde[K]
 	v           serde.Serde[V]
 	partitioner Partitioner[K, V]
-	out         Collector
-	partitions  int32
-	base        func([]byte) []byte
-	keyless     Sticky
 	chosen      []int32
 	hand        *handover[K, V] // nil: nothing is handed over
-	o           Output
 }
 
 func (w *writer[K, V]) write(r *Record[K, V]) error {
 	if r.Timestamp < 0 {
-		return fmt.Errorf("record for topic %q has the timestamp %d, which is before the epoch", w.topic, r.Timestamp)
+		return w.beforeEpoch(r.Timestamp)
 	}
 	if w.partitioner == nil {
 		return w.send(r, DefaultPartition)
@@ -87,8 +84,8 @@ func (w *writer[K, V]) write(r *Record[K, V]) error {
 		return nil
 	}
 	for _, p := range w.chosen {
-		if p < DefaultPartition || p >= w.partitions {
-			return fmt.Errorf("partitioner chose partition %d of topic %q, which has %d", p, w.topic, w.partitions)
+		if err := w.check(p); err != nil {
+			return err
 		}
 		if err := w.send(r, p); err != nil {
 			return err
@@ -104,13 +101,13 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	var err error
 	if !r.NullKey {
 		if buf, err = w.k.Append(buf, r.Key); err != nil {
-			return &EncodeError{Part: "key for topic " + strconv.Quote(w.topic), Err: err}
+			return w.unencodable("key", err)
 		}
 		keyBytes = len(buf)
 	}
 	if !r.NullValue {
 		if buf, err = w.v.Append(buf, r.Value); err != nil {
-			return &EncodeError{Part: "value for topic " + strconv.Quote(w.topic), Err: err}
+			return w.unencodable("value", err)
 		}
 		w.o.Value = notNil(buf[keyBytes:])
 	}
@@ -120,6 +117,38 @@ func (w *writer[K, V]) send(r *Record[K, V], partition int32) error {
 	if w.hand != nil && !r.NullKey && !r.NullValue {
 		w.o.Handed = w.hand.give(r)
 	}
+	return w.sendEncoded(partition)
+}
+
+// topicWriter is what a [writer] does whatever the types of its records.
+type topicWriter struct {
+	c          *Context
+	topic      string
+	out        Collector
+	partitions int32
+	base       func([]byte) []byte
+	keyless    Sticky
+	o          Output // the record in work
+}
+
+func (w *topicWriter) beforeEpoch(timestamp int64) error {
+	return fmt.Errorf("record for topic %q has the timestamp %d, which is before the epoch", w.topic, timestamp)
+}
+
+func (w *topicWriter) unencodable(part string, err error) error {
+	return &EncodeError{Part: part + " for topic " + strconv.Quote(w.topic), Err: err}
+}
+
+// check is an error if there is no partition of that number.
+func (w *topicWriter) check(partition int32) error {
+	if partition < DefaultPartition || partition >= w.partitions {
+		return fmt.Errorf("partitioner chose partition %d of topic %q, which has %d", partition, w.topic, w.partitions)
+	}
+	return nil
+}
+
+// sendEncoded sends the record in work.
+func (w *topicWriter) sendEncoded(partition int32) (err error) {
 	w.o.Partition = partition
 	if partition == DefaultPartition {
 		w.o.Partition = w.choose()
@@ -145,7 +174,7 @@ func sendError(err error) error {
 	return &RuntimeError{err}
 }
 
-func (w *writer[K, V]) choose() int32 {
+func (w *topicWriter) choose() int32 {
 	if w.o.Key == nil {
 		return w.keyless.Next(w.partitions)
 	}

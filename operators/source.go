@@ -161,10 +161,10 @@ func (s *source[K, V]) forward() error {
 }
 
 // refuse does what the policy says about a record that cannot go on. It is not tried again: the bytes stay what they are.
-func (s *source[K, V]) refuse(r *Record[K, V], err error) error {
+func (s *source[K, V]) refuse(r failing, err error) error {
 	if s.c.policy != nil {
 		if e := s.c.own(err); e != nil {
-			return conclude(s.c, r, e, 1)
+			return s.c.conclude(r, e, 1)
 		}
 	}
 	return s.c.scope.failure(err)

@@ -142,41 +142,62 @@ func (s *Scope) Followed() []Span {
 
 // watched is the work of an operator with a record that is watched.
 func watched[K, V any](c *Context, f Forward[K, V], r *Record[K, V]) (err error) {
-	s := c.scope
-	w := &s.watch
-	parent, outer, timing := w.span, w.inner, w.timing
-	var span Span
-	if parent != nil {
-		span = s.Watches.Tracer.Operate(parent, c)
-		w.span = span
-	}
-	var began time.Time
-	if timing {
-		began, w.inner = time.Now(), 0
-	}
-	returned := false
-	defer func() {
-		if timing {
-			took := time.Since(began)
-			s.Watches.Timer.Operated(c, max(0, took-w.inner))
-			w.inner = outer + took
-		}
-		if span != nil {
-			if !returned {
-				span.End(errPanicked)
-			} else {
-				span.End(err)
-			}
-			w.span = parent
-		}
-	}()
+	o := c.begin()
+	defer func() { o.end(err) }()
 	err = f(r)
-	returned = true
+	o.returned = true
 	return err
 }
 
+// operation is the work of an operator with a record that is watched.
+type operation struct {
+	c        *Context
+	parent   Span
+	span     Span // nil: it is not traced
+	timing   bool
+	began    time.Time
+	outer    time.Duration
+	returned bool
+}
+
+func (c *Context) begin() operation {
+	s := c.scope
+	w := &s.watch
+	o := operation{c: c, parent: w.span, timing: w.timing, outer: w.inner}
+	if o.parent != nil {
+		o.span = s.Watches.Tracer.Operate(o.parent, c)
+		w.span = o.span
+	}
+	if o.timing {
+		o.began, w.inner = time.Now(), 0
+	}
+	return o
+}
+
+func (o *operation) end(err error) {
+	s := o.c.scope
+	w := &s.watch
+	if o.timing {
+		took := time.Since(o.began)
+		s.Watches.Timer.Operated(o.c, max(0, took-w.inner))
+		w.inner = o.outer + took
+	}
+	if o.span != nil {
+		endSpan(o.span, o.returned, err)
+		w.span = o.parent
+	}
+}
+
+// endSpan ends the span of what returned an error, or did not return.
+func endSpan(span Span, returned bool, err error) {
+	if !returned {
+		err = errPanicked
+	}
+	span.End(err)
+}
+
 // sendTraced writes a record under a span of its own.
-func (w *writer[K, V]) sendTraced() error {
+func (w *topicWriter) sendTraced() error {
 	s := w.c.scope
 	span := s.Watches.Tracer.Send(s.watch.span, w.c, &w.o)
 	err := w.out.Send(&w.o)
@@ -232,12 +253,8 @@ func under[K, V any](s *Scope, span Span, next Forward[K, V], r *Record[K, V]) (
 	returned := false
 	defer func() {
 		s.watch.span, s.watch.on = outer.span, outer.on
-		switch {
-		case span == nil:
-		case returned:
-			span.End(err)
-		default:
-			span.End(errPanicked)
+		if span != nil {
+			endSpan(span, returned, err)
 		}
 	}()
 	err = next(r)

@@ -23,8 +23,13 @@ func ViewOf[T any](s Serde[T]) View {
 	if viewer, ok := s.(Viewer); ok {
 		view = viewer.View
 	} else if s != nil {
-		view = decodedView(s)
+		view = decodedView(func(encoded []byte) (any, error) { return s.Decode(encoded) })
 	}
+	return nullView(view)
+}
+
+// nullView is a view that is asked about values only.
+func nullView(view View) View {
 	return func(dst, encoded []byte) ([]byte, error) {
 		if encoded == nil {
 			return append(dst, "null"...), nil
@@ -37,13 +42,13 @@ func ViewOf[T any](s Serde[T]) View {
 	}
 }
 
-func decodedView[T any](s Serde[T]) View {
+func decodedView(decode func([]byte) (any, error)) View {
 	return func(dst, encoded []byte) ([]byte, error) {
-		v, err := s.Decode(encoded)
+		v, err := decode(encoded)
 		if err != nil {
 			return dst, err
 		}
-		if b, ok := any(v).([]byte); ok {
+		if b, ok := v.([]byte); ok {
 			return bytesView(dst, b)
 		}
 		b, err := json.Marshal(v, jsonOptions)
