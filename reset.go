@@ -20,9 +20,9 @@ import (
 
 // resetFlags are the flags of reset that the configuration does not have.
 type resetFlags struct {
-	to, output         string
+	output             string
 	shift              int64
-	inputs             []string
+	to, inputs         []string
 	keepState, execute bool
 }
 
@@ -45,7 +45,7 @@ State on other machines must be deleted there, by a reset too, before a process 
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.reset(cmd, args, f) },
 	}
 	p.configure(cmd)
-	cmd.Flags().StringVar(&f.to, "to", "earliest", "where to read from: earliest, latest, a time such as 2026-03-01T08:00:00Z, or a `place` in time before now such as 2h")
+	cmd.Flags().StringSliceVar(&f.to, "to", nil, "`place` to read from: earliest, latest, a time such as 2026-03-01T08:00:00Z, a duration before now such as 2h, or for single partitions an offset such as orders[0]=120 (default earliest)")
 	cmd.Flags().Int64Var(&f.shift, "shift", 0, "this `number` of records after the committed offsets, before them if it is negative; in the place of --to")
 	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "an input `topic` whose offsets change; may be given more than once (default: all)")
 	cmd.Flags().BoolVar(&f.keepState, "keep-state", false, "change offsets only, and keep internal topics and the state directory")
@@ -88,23 +88,10 @@ func (f *resetFlags) options(shifted bool, now time.Time) (o engine.ResetOptions
 	}
 	o.Inputs, o.KeepState = f.inputs, f.keepState
 	if shifted {
-		o.To, o.Shift = engine.ResetByShift, f.shift
-		return o, nil
+		o.Shift = &f.shift
 	}
-	switch f.to {
-	case "earliest":
-		return o, nil
-	case "latest":
-		o.To = engine.ResetToLatest
-		return o, nil
-	}
-	o.To = engine.ResetToTime
-	if ago, err := time.ParseDuration(f.to); err == nil && ago >= 0 {
-		o.Time = now.Add(-ago)
-		return o, nil
-	}
-	if o.Time, err = time.Parse(time.RFC3339, f.to); err != nil {
-		return o, &usageError{fmt.Sprintf("--to: %q is neither earliest nor latest, nor a time such as 2026-03-01T08:00:00Z, nor a duration such as 2h", f.to)}
+	if o.To, err = boundOf(f.to, now); err != nil {
+		return o, &usageError{fmt.Sprintf("--to: %v", err)}
 	}
 	return o, nil
 }

@@ -1,6 +1,8 @@
 package rivusio
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,12 +29,23 @@ func TestResetCommand(t *testing.T) {
 	}
 }
 
-func TestResetTimes(t *testing.T) {
+func TestPlaces(t *testing.T) {
 	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
-	for to, want := range map[string]time.Time{"2h": now.Add(-2 * time.Hour), "2026-02-01T00:00:00Z": time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)} {
-		o, err := (&resetFlags{to: to, output: "table"}).options(false, now)
-		if err != nil || o.To != engine.ResetToTime || !o.Time.Equal(want) {
-			t.Errorf("--to %s: %+v, %v, want %v", to, o, err, want)
+	for places, want := range map[string]engine.Bound{
+		"":                                 {},
+		"earliest":                         {},
+		"latest":                           {End: true},
+		"2h":                               {Time: now.Add(-2 * time.Hour)},
+		"2026-02-01T00:00:00Z":             {Time: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)},
+		"orders[1]=7 latest orders[0]=120": {End: true, Offsets: map[string]map[int32]int64{"orders": {0: 120, 1: 7}}},
+	} {
+		if got, err := boundOf(strings.Fields(places), now); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, %v, want %+v", places, got, err, want)
+		}
+	}
+	for _, places := range []string{"yesterday", "-2h", "orders[0]", "earliest latest", "orders[9999999999]=1"} {
+		if got, err := boundOf(strings.Fields(places), now); err == nil {
+			t.Errorf("%q: %+v, want an error", places, got)
 		}
 	}
 }

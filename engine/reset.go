@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,22 +18,12 @@ import (
 	"github.com/rivusio/rivusio/topology"
 )
 
-// ResetTo says where an application is to read its inputs from after a reset.
-type ResetTo int
-
-// The places.
-const (
-	ResetToEarliest ResetTo = iota // the first records that the topics have
-	ResetToLatest                  // behind their last records
-	ResetToTime                    // the first records that are not older than a time
-	ResetByShift                   // some records before or after the committed offsets
-)
-
 // ResetOptions are what a reset does. The zero value resets everything to the earliest records.
 type ResetOptions struct {
-	To    ResetTo
-	Time  time.Time // of ResetToTime
-	Shift int64     // of ResetByShift; negative for records before
+	// To is where the application reads its inputs from afterwards.
+	To Bound
+	// Shift, if not nil, is so many records after the committed offsets, before them if it is negative, in the place of To.
+	Shift *int64
 	// Inputs are the topics whose offsets change. Default: all that the topology reads.
 	Inputs []string
 	// KeepState leaves internal topics and the state directory as they are: for topologies without state, or whose state is to
@@ -202,49 +192,43 @@ func (r *resetter) inputs(found *topicsFound) ([]string, error) {
 
 // offsets works out the changes of offsets.
 func (r *resetter) offsets(ctx context.Context, topics []string) ([]OffsetReset, error) {
-	starts, errStarts := r.adm.ListStartOffsets(ctx, topics...)
-	ends, errEnds := r.adm.ListEndOffsets(ctx, topics...)
-	committed, errCommitted := committedOffsets(ctx, r.adm, r.t.Application())
-	err := errors.Join(errStarts, starts.Error(), errEnds, ends.Error(), errCommitted)
-	var after kadm.ListedOffsets
-	if r.o.To == ResetToTime && err == nil {
-		after, err = r.adm.ListOffsetsAfterMilli(ctx, r.o.Time.UnixMilli(), topics...)
-		err = errors.Join(err, after.Error())
+	found, err := lookUpOffsets(ctx, r.adm, topics, r.o.To)
+	if err != nil {
+		return nil, err
 	}
+	committed, err := committedOffsets(ctx, r.adm, r.t.Application())
 	if err != nil {
 		return nil, fmt.Errorf("engine: offsets of topics %q: %w", topics, err)
 	}
 	var changes []OffsetReset
 	var errs []error
-	starts.Each(func(start kadm.ListedOffset) {
-		end, _ := ends.Lookup(start.Topic, start.Partition)
-		change := OffsetReset{Topic: start.Topic, Partition: start.Partition, From: -1}
-		if at, ok := committed.Lookup(start.Topic, start.Partition); ok && at.Err == nil {
-			change.From = at.At
-		}
-		switch r.o.To {
-		case ResetToEarliest:
-			change.To = start.Offset
-		case ResetToLatest:
-			change.To = end.Offset
-		case ResetToTime:
-			if at, ok := after.Lookup(start.Topic, start.Partition); ok && at.Offset >= 0 {
-				change.To = at.Offset
-			} else {
-				change.To = end.Offset
+	for _, topic := range slices.Sorted(maps.Keys(found)) {
+		for p, at := range found[topic] {
+			change := OffsetReset{Topic: topic, Partition: int32(p), From: -1}
+			if at, ok := committed.Lookup(topic, change.Partition); ok && at.Err == nil {
+				change.From = at.At
 			}
-		case ResetByShift:
-			if change.From < 0 {
-				errs = append(errs, fmt.Errorf("engine: group %q has committed no offset of topic %q, partition %d, that could be shifted", r.t.Application(), start.Topic, start.Partition))
-			}
-			change.To = min(max(change.From+r.o.Shift, start.Offset), end.Offset)
+			change.To, err = r.to(change, at)
+			errs = append(errs, err)
+			changes = append(changes, change)
 		}
-		changes = append(changes, change)
-	})
-	slices.SortFunc(changes, func(a, b OffsetReset) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
+	}
 	return changes, errors.Join(errs...)
+}
+
+// to is the offset to which that of a partition changes.
+func (r *resetter) to(c OffsetReset, at PartitionOffsets) (int64, error) {
+	to := at.Bounds[0]
+	if r.o.Shift != nil {
+		if c.From < 0 {
+			return 0, fmt.Errorf("engine: group %q has committed no offset of topic %q, partition %d, that could be shifted", r.t.Application(), c.Topic, c.Partition)
+		}
+		to = min(max(c.From+*r.o.Shift, at.Start), at.End)
+	}
+	if to < at.Start || to > at.End {
+		return 0, fmt.Errorf("engine: topic %q, partition %d, has the offsets from %d to %d, and %d is not one of them", c.Topic, c.Partition, at.Start, at.End, to)
+	}
+	return to, nil
 }
 
 // execute does what is planned. A process that was killed may have left a transaction with offsets open, so those are ended first.

@@ -127,12 +127,13 @@ func TestResetTo(t *testing.T) {
 			want string // topic/partition:from-to
 		}{
 			"earliest":           {ResetOptions{}, "in/0:6-0 in/1:0-0 other/0:-1-0"},
-			"latest":             {ResetOptions{To: ResetToLatest}, "in/0:6-10 in/1:0-0 other/0:-1-0"},
-			"a time":             {ResetOptions{To: ResetToTime, Time: time.UnixMilli(3500)}, "in/0:6-4 in/1:0-0 other/0:-1-0"},
-			"a time to come":     {ResetOptions{To: ResetToTime, Time: time.UnixMilli(90_000)}, "in/0:6-10 in/1:0-0 other/0:-1-0"},
-			"back":               {ResetOptions{To: ResetByShift, Shift: -4, Inputs: []string{"in"}}, "in/0:6-2 in/1:0-0"},
-			"back over the edge": {ResetOptions{To: ResetByShift, Shift: -9, Inputs: []string{"in"}}, "in/0:6-0 in/1:0-0"},
-			"forth":              {ResetOptions{To: ResetByShift, Shift: 9, Inputs: []string{"in"}}, "in/0:6-10 in/1:0-0"},
+			"latest":             {ResetOptions{To: Bound{End: true}}, "in/0:6-10 in/1:0-0 other/0:-1-0"},
+			"a time":             {ResetOptions{To: Bound{Time: time.UnixMilli(3500)}}, "in/0:6-4 in/1:0-0 other/0:-1-0"},
+			"a time to come":     {ResetOptions{To: Bound{Time: time.UnixMilli(90_000)}}, "in/0:6-10 in/1:0-0 other/0:-1-0"},
+			"an offset":          {ResetOptions{To: Bound{Offsets: map[string]map[int32]int64{"in": {0: 3}}}}, "in/0:6-3 in/1:0-0 other/0:-1-0"},
+			"back":               {ResetOptions{Shift: new(int64(-4)), Inputs: []string{"in"}}, "in/0:6-2 in/1:0-0"},
+			"back over the edge": {ResetOptions{Shift: new(int64(-9)), Inputs: []string{"in"}}, "in/0:6-0 in/1:0-0"},
+			"forth":              {ResetOptions{Shift: new(int64(9)), Inputs: []string{"in"}}, "in/0:6-10 in/1:0-0"},
 		} {
 			plan, err := PlanReset(t.Context(), topo, cfg, c.o)
 			if err != nil {
@@ -147,8 +148,10 @@ func TestResetTo(t *testing.T) {
 				t.Errorf("%s: %v, want %s", name, got, c.want)
 			}
 		}
-		_, err := PlanReset(t.Context(), topo, cfg, ResetOptions{To: ResetByShift, Shift: 1})
+		_, err := PlanReset(t.Context(), topo, cfg, ResetOptions{Shift: new(int64(1))})
 		wantError(t, err, `no offset of topic "other", partition 0, that could be shifted`)
+		_, err = PlanReset(t.Context(), topo, cfg, ResetOptions{To: Bound{Offsets: map[string]map[int32]int64{"in": {0: 11}}}})
+		wantError(t, err, `topic "in", partition 0, has the offsets from 0 to 10, and 11 is not one of them`)
 		_, err = PlanReset(t.Context(), topo, cfg, ResetOptions{Inputs: []string{"in", "out"}})
 		wantError(t, err, `"out" is no input of application "reset", which reads in, other`)
 	})

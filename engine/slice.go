@@ -47,31 +47,37 @@ type PartitionOffsets struct {
 
 // LookUpOffsets finds bounds in all partitions of topics. A topic that does not exist is an error.
 func LookUpOffsets(ctx context.Context, c Config, topics []string, bounds ...Bound) (found TopicOffsets, err error) {
-	if len(topics) == 0 {
-		return TopicOffsets{}, nil
-	}
 	err = c.withAdmin(ctx, func(adm *kadm.Client) error {
-		found = make(TopicOffsets)
-		starts, err := listed(adm.ListStartOffsets(ctx, topics...))
-		if err != nil {
-			return err
-		}
-		ends, err := listed(adm.ListCommittedOffsets(ctx, topics...))
-		if err != nil {
-			return err
-		}
-		starts.Each(func(o kadm.ListedOffset) {
-			end, _ := ends.Lookup(o.Topic, o.Partition)
-			found.at(o.Topic, o.Partition, PartitionOffsets{Start: o.Offset, End: end.Offset})
-		})
-		for _, b := range bounds {
-			if err := b.find(ctx, adm, topics, found); err != nil {
-				return err
-			}
-		}
-		return nil
+		found, err = lookUpOffsets(ctx, adm, topics, bounds...)
+		return err
 	})
 	return found, err
+}
+
+// lookUpOffsets is [LookUpOffsets] with a client.
+func lookUpOffsets(ctx context.Context, adm *kadm.Client, topics []string, bounds ...Bound) (TopicOffsets, error) {
+	found := make(TopicOffsets)
+	if len(topics) == 0 {
+		return found, nil
+	}
+	starts, err := listed(adm.ListStartOffsets(ctx, topics...))
+	if err != nil {
+		return nil, err
+	}
+	ends, err := listed(adm.ListCommittedOffsets(ctx, topics...))
+	if err != nil {
+		return nil, err
+	}
+	starts.Each(func(o kadm.ListedOffset) {
+		end, _ := ends.Lookup(o.Topic, o.Partition)
+		found.at(o.Topic, o.Partition, PartitionOffsets{Start: o.Offset, End: end.Offset})
+	})
+	for _, b := range bounds {
+		if err := b.find(ctx, adm, topics, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // listed is the answer to a look-up of offsets, without errors of partitions.
