@@ -16,57 +16,57 @@ type ranges[K, V any] struct {
 
 // Range implements [KeyValueReader].
 func (r *ranges[K, V]) Range(from, to K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, &from, &to, false}.loop
+	return rangeLoop[K, V]{r, &from, &to, false}.loop
 }
 
 // ReverseRange implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRange(from, to K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, &from, &to, true}.loop
+	return rangeLoop[K, V]{r, &from, &to, true}.loop
 }
 
 // RangeFrom implements [KeyValueReader].
 func (r *ranges[K, V]) RangeFrom(from K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, &from, nil, false}.loop
+	return rangeLoop[K, V]{r, &from, nil, false}.loop
 }
 
 // ReverseRangeFrom implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRangeFrom(from K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, &from, nil, true}.loop
+	return rangeLoop[K, V]{r, &from, nil, true}.loop
 }
 
 // RangeTo implements [KeyValueReader].
 func (r *ranges[K, V]) RangeTo(to K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, nil, &to, false}.loop
+	return rangeLoop[K, V]{r, nil, &to, false}.loop
 }
 
 // ReverseRangeTo implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseRangeTo(to K) iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, nil, &to, true}.loop
+	return rangeLoop[K, V]{r, nil, &to, true}.loop
 }
 
 // All implements [KeyValueReader].
 func (r *ranges[K, V]) All() iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, nil, nil, false}.loop
+	return rangeLoop[K, V]{r, nil, nil, false}.loop
 }
 
 // ReverseAll implements [KeyValueReader].
 func (r *ranges[K, V]) ReverseAll() iter.Seq2[Row[K, V], error] {
-	return between[K, V]{r, nil, nil, true}.loop
+	return rangeLoop[K, V]{r, nil, nil, true}.loop
 }
 
-// between is a loop over the keys from one to another; nil is no bound. Loops of this package are method values: a function
+// rangeLoop is a loop over the keys from one to another; nil is no bound. Loops of this package are method values: a function
 // literal is compiled anew in each function that it is inlined into, for each type.
-type between[K, V any] struct {
+type rangeLoop[K, V any] struct {
 	rows     *ranges[K, V]
 	from, to *K
 	reverse  bool
 }
 
-func (b between[K, V]) loop(yield func(Row[K, V], error) bool) {
-	lower, err := b.rows.bound(b.from)
+func (l rangeLoop[K, V]) loop(yield func(Row[K, V], error) bool) {
+	lower, err := l.rows.bound(l.from)
 	var upper []byte
 	if err == nil {
-		upper, err = b.rows.bound(b.to)
+		upper, err = l.rows.bound(l.to)
 	}
 	if err != nil {
 		yield(Row[K, V]{}, err)
@@ -75,7 +75,7 @@ func (b between[K, V]) loop(yield func(Row[K, V], error) bool) {
 	if upper != nil {
 		upper = append(upper, 0) // to is included
 	}
-	b.rows.between(lower, upper, b.reverse, yield)
+	l.rows.between(lower, upper, l.reverse, yield)
 }
 
 func (r *ranges[K, V]) bound(k *K) ([]byte, error) {
@@ -91,23 +91,23 @@ func (r *ranges[K, V]) bound(k *K) ([]byte, error) {
 
 // Prefix implements [KeyValueReader].
 func (r *ranges[K, V]) Prefix(p []byte) iter.Seq2[Row[K, V], error] {
-	return prefixed[K, V]{r, p, false}.loop
+	return prefixLoop[K, V]{r, p, false}.loop
 }
 
 // ReversePrefix implements [KeyValueReader].
 func (r *ranges[K, V]) ReversePrefix(p []byte) iter.Seq2[Row[K, V], error] {
-	return prefixed[K, V]{r, p, true}.loop
+	return prefixLoop[K, V]{r, p, true}.loop
 }
 
-// prefixed is a loop over the keys with a prefix.
-type prefixed[K, V any] struct {
+// prefixLoop is a loop over the keys with a prefix.
+type prefixLoop[K, V any] struct {
 	rows    *ranges[K, V]
 	prefix  []byte
 	reverse bool
 }
 
-func (p prefixed[K, V]) loop(yield func(Row[K, V], error) bool) {
-	p.rows.between(p.prefix, after(p.prefix), p.reverse, yield)
+func (l prefixLoop[K, V]) loop(yield func(Row[K, V], error) bool) {
+	l.rows.between(l.prefix, after(l.prefix), l.reverse, yield)
 }
 
 // after returns the smallest key that is larger than all keys with a prefix, nil if there is none.
