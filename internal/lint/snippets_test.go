@@ -4,6 +4,12 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -80,19 +86,54 @@ func (o *overlay) file() string {
 	return name
 }
 
-// compile checks snippets as packages of the module in root.
-func compile(t *testing.T, root string, found []snippet) error {
-	t.Helper()
-	o := newOverlay(t, root)
-	args := []string{"list", "-export", "-tags", "synctests", "-overlay", ""} // the tag of make test, whose packages are compiled
-	for i, s := range found {
-		dir := fmt.Sprintf("snippet%d", i)
-		o.add(filepath.Join(dir, "snippet.go"), s)
-		args = append(args, "./"+dir)
+// compile checks snippets as packages of the module in root, by their types alone: no code is made of them.
+func compile(root string, found []snippet) error {
+	fset := token.NewFileSet()
+	var files []*ast.File
+	imports := make(map[string]bool)
+	for _, s := range found {
+		// Mistakes are then reported with the line of the page.
+		f, err := parser.ParseFile(fset, s.page, strings.Repeat("\n", s.line)+s.code, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+		for _, i := range f.Imports {
+			imports[strings.Trim(i.Path.Value, `"`)] = true
+		}
 	}
-	args[5] = o.file()
-	_, err := run(o.root, "go", args...)
-	return err
+	exports, err := exportsOf(root, slices.Sorted(maps.Keys(imports)))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	config := types.Config{
+		Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }),
+		Error:    func(err error) { errs = append(errs, err) },
+	}
+	for _, f := range files {
+		p, _ := config.Check(f.Name.Name, fset, []*ast.File{f}, nil)
+		if p.Name() == "main" && p.Scope().Lookup("main") == nil {
+			errs = append(errs, fmt.Errorf("%s: a program without func main", fset.Position(f.Package)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// exportsOf are the files with the types of packages and of all that they import.
+func exportsOf(root string, imports []string) (map[string]string, error) {
+	exports := make(map[string]string)
+	if len(imports) == 0 {
+		return exports, nil
+	}
+	// The tag is that of make test, whose packages are compiled.
+	args := []string{"list", "-export", "-deps", "-tags", "synctests", "-f", "{{.ImportPath}} {{.Export}}"}
+	out, err := run(root, "go", append(args, imports...)...)
+	for line := range strings.Lines(string(out)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		exports[path] = file
+	}
+	return exports, err
 }
 
 // runTests runs snippets that are test files; those of one package clause are one package.
@@ -137,7 +178,7 @@ func TestSnippetsCompile(t *testing.T) {
 	if len(programs) == 0 || len(tests) == 0 {
 		t.Fatalf("the pages show %d programs and %d tests", len(programs), len(tests))
 	}
-	if err := compile(t, root, programs); err != nil {
+	if err := compile(root, programs); err != nil {
 		t.Error(err)
 	}
 	if err := runTests(t, root, tests); err != nil {
@@ -184,10 +225,10 @@ func TestSnippetsAreFoundAndCompiled(t *testing.T) {
 		t.Fatalf("found %+v, want the blocks of lines 2 and 13", found)
 	}
 	root := filepath.Join("..", "..")
-	if err := compile(t, root, found[:1]); err != nil {
+	if err := compile(root, found[:1]); err != nil {
 		t.Errorf("a correct block does not compile: %v", err)
 	}
-	err := compile(t, root, found)
+	err := compile(root, found)
 	if err == nil || !strings.Contains(err.Error(), "PAGE.md:16") {
 		t.Errorf("error is %v, want one for PAGE.md:16", err)
 	}
