@@ -21,15 +21,16 @@ demo: ## run the embedded demo, no Kafka needed: make demo ARGS="--duration 20s"
 TAGS = -tags synctests
 
 # What takes longest under the race detector begins first, or one processor waits for it at the end.
-SLOW = ./state ./internal/local ./engine ./integration/conformance
+SLOW = ./internal/local ./engine ./integration/conformance
 
 test: ## run the tests, without vet and without Kafka
 	go -C bench/kit test -vet=off ./...
 	go test -vet=off -ldflags=-w $(TAGS) ./...
 
-# -short: the models of the stores run one round in place of eight. They look for wrong rows, on one goroutine, and test runs them all.
+# state has models that look for wrong rows, on one goroutine; test runs all their rounds, and -short is one, of fewer checks.
 race: ## run the tests under the race detector (needs a C compiler), but those of the rules and the benchmarks; build the example plugins
-	BUILD_PLUGINS=1 CGO_ENABLED=1 go test -race -short $(TAGS) $(SLOW) $$(go list ./... | grep -v -e /internal/lint$$ -e /bench/)
+	CGO_ENABLED=1 go test -race -short $(TAGS) ./state
+	BUILD_PLUGINS=1 CGO_ENABLED=1 go test -race $(TAGS) $(SLOW) $$(go list ./... | grep -v -e /internal/lint$$ -e /bench/ -e /state$$)
 
 lint: ## check format, go vet, staticcheck and known vulnerabilities
 	tools/lint.sh
