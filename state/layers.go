@@ -159,8 +159,8 @@ func (l *layers) recycle(g *Generation) {
 
 // codec writes and reads the rows of layers, whose values have a type.
 //
-// Here and in what is built on it nothing is embedded that has methods: they would be compiled anew for each type of each
-// store.
+// It and what is built on it are fields, and only what has the methods of a store's interface is embedded in that store:
+// methods of embedded parts are compiled anew for each type of each store.
 type codec[V any] struct {
 	layers       *layers
 	values       serde.Serde[V]
